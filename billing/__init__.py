@@ -1,0 +1,1 @@
+"""What an organisation may do, and later what it pays."""

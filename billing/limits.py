@@ -1,0 +1,93 @@
+"""May they? Answered from memory, without a query. The one who asks too often is told when to come back."""
+
+import threading
+import time
+
+from django.conf import settings
+
+from billing.plans import DEFAULT, UNLIMITED, Plan
+
+BURST = 2.0  # seconds' worth of a rate that may come at once
+MOST_BUCKETS = 50_000
+
+
+class LimitReached(Exception):
+    def __init__(self, sentence: str, retry_after: float) -> None:
+        super().__init__(sentence)
+        self.sentence, self.retry_after = sentence, retry_after
+
+
+class Bucket:
+    """A token bucket. Not shared between threads without the lock below."""
+
+    __slots__ = ("_at", "_left", "_rate")
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._left, self._at = rate, rate * BURST, time.monotonic()
+
+    def take(self) -> float:
+        """0 if there was one to take; else the seconds until there will be."""
+        if self._rate == float("inf"):
+            return 0.0
+        now = time.monotonic()
+        self._left = min(self._rate * BURST, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left >= 1:
+            self._left -= 1
+            return 0.0
+        return (1 - self._left) / self._rate
+
+    def give_back(self) -> None:
+        self._left += 1
+
+
+_buckets: dict[tuple[str, int], Bucket] = {}
+_lock = threading.Lock()
+
+
+def plan(key: str) -> Plan:
+    """The plan of the organisation `key`."""
+    return UNLIMITED if settings.LIMITS == "unlimited" else DEFAULT
+
+
+def frames(key: str) -> Bucket:
+    """A socket's own bucket of inbound frames."""
+    return Bucket(plan(key).frames_per_socket)
+
+
+def flood(key: str) -> Bucket:
+    """What nobody sends by mistake: five times the rate, after being told."""
+    return Bucket(plan(key).frames_per_socket * 5)
+
+
+def post(key: str, user_id: int) -> None:
+    """One more message of this person; raises LimitReached, and then nothing is counted."""
+    current = plan(key)
+    with _lock:
+        person = _bucket((key, user_id), current.posts_per_person)
+        if wait := person.take():
+            raise LimitReached("You are posting faster than your organisation's plan allows.", wait)
+        if wait := _bucket((key, 0), current.posts_per_organization).take():
+            person.give_back()
+            raise LimitReached("Your organisation is posting faster than its plan allows.", wait)
+
+
+def body(key: str) -> int:
+    """The most characters of a message."""
+    return plan(key).body
+
+
+def sockets(key: str) -> int:
+    """The most open sockets of an organisation, per server process."""
+    return plan(key).sockets
+
+
+def _bucket(name: tuple[str, int], rate: float) -> Bucket:
+    bucket = _buckets.get(name)
+    if bucket is None:
+        if len(_buckets) >= MOST_BUCKETS:  # a bucket not used for two seconds is full again: nothing is lost with it
+            now = time.monotonic()
+            for old in [each for each, held in _buckets.items() if now - held._at > BURST]:
+                del _buckets[old]
+        bucket = _buckets[name] = Bucket(rate)
+    return bucket

@@ -1,0 +1,261 @@
+"""The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from realtime import events, groups, protocol
+from realtime.chat import changes, hosting, messages, reading, rooms, told
+from realtime.chat import listening as room_listening
+from realtime.chat.models import Room
+from realtime.hub import hub
+from realtime.notices import listening as notice_listening
+from realtime.notices import notices
+from realtime.protocol import (
+    Ack,
+    Changed,
+    Delete,
+    Edit,
+    Gone,
+    Hello,
+    Join,
+    Leave,
+    Post,
+    React,
+    Read,
+    Refused,
+    Reload,
+    Replay,
+    RoomState,
+    Signal,
+    encode,
+)
+from realtime.socket import Socket, answering, number_of
+from realtime.streams import Stream
+from tenants.actor import Actor
+from tenants.schema import in_tenant
+
+Entering = Callable[[Actor, Iterable[str]], list[Room]]  # rooms.own, or rooms.join for who asks to become a member
+
+
+CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
+    Edit: changes.edit,
+    Delete: changes.delete,
+    React: changes.react,
+}
+
+
+class Rooms(Socket):
+    """What hears rooms: taking them up without missing or repeating anything, and being put out of them."""
+
+    async def take_up(self, wanted: Mapping[str, int | None], epoch: str | None, entering: Entering) -> None:
+        """Hear these rooms; each from the number the client has of it, or from now on (None).
+
+        First the right, then a place in the stream that keeps what is told, then the replay (which checks the right
+        again: somebody put out in between is not let in), and then both at once go live.
+        """
+        joined = {room.address: room for room in await in_tenant(self.space, entering, self.actor, wanted)}
+        for address, since in wanted.items():
+            if address not in joined:
+                self.tell(Gone(room=address))
+            elif since is not None and (epoch or self.space.epoch) != self.space.epoch:
+                self.tell(Reload(room=address))
+            else:
+                await self._take_up_one(joined[address], since)
+
+    async def _take_up_one(self, room: Room, since: int | None) -> None:
+        group = groups.room(self.key, room.address)
+        self.groups.add(group)
+        stream = await hub.hold(
+            group,
+            self,
+            room_listening.reader(self.space, room.address),
+            room_listening.heads,
+            room.address,
+        )
+        try:
+            through = await self._replayed(room.address, room.seq if since is None else since)
+            while through is not None and not stream.go_live(self, through):
+                through = await self._replayed(room.address, through)
+        except BaseException:
+            self.put_out(room.address)
+            raise
+        if through is None:
+            self.put_out(room.address)
+            self.tell(Reload(room=room.address))
+
+    async def _replayed(self, address: str, since: int) -> int | None:
+        """Everything after `since` is written; returns up to where. None: the client is ahead of the room."""
+        had = since
+        while True:
+            replay = await in_tenant(self.space, messages.since, self.actor, address, since)
+            if replay.through < since:
+                return None
+            await self.replay(replay, had)
+            if replay.complete:
+                return replay.through
+            since = replay.through
+
+    async def replay(self, replay: Replay, had: int) -> None:
+        """Write a replay, or a part of one, to a client that had everything up to `had` when it began."""
+        await self.tell_and_wait(encode(replay))
+
+    def put_out(self, address: str) -> None:
+        group = groups.room(self.key, address)
+        self.groups.discard(group)
+        hub.leave(group, self)
+
+    async def recheck(self, address: str) -> None:
+        states = await in_tenant(self.space, rooms.states, self.actor, [address])
+        hears = groups.room(self.key, address) in self.groups
+        if hears and not any(state.joined for state in states):
+            self.put_out(address)
+            self.tell(Gone(room=address))
+        elif not hears and states and states[0].joined:
+            self.brought_in(states[0])
+
+    def brought_in(self, state: RoomState) -> None:
+        """This person is in a room that this socket does not hear: somebody has invited them, or another device."""
+
+    async def post(self, command: Post) -> int:
+        posted = await in_tenant(self.space, messages.post, self.actor, command)
+        return posted.event.seq
+
+
+class Application(Rooms):
+    """/ws/: one socket per tab for all rooms and the notices."""
+
+    def brought_in(self, state: RoomState) -> None:
+        self.tell(hosting.change_of(state, personal=True))
+
+    async def opened(self) -> None:
+        states = await in_tenant(self.space, rooms.states, self.actor)
+        online, online_count = await hub.presence.enter(self)
+        self.tell(
+            protocol.Welcome(
+                user=self.actor.name,
+                user_id=self.actor.user_id,
+                role=self.actor.role,
+                organization=self.space.name,
+                epoch=self.space.epoch,
+                rooms=states,
+                online=online,
+                online_count=online_count,
+            )
+        )
+        await hear_notices(self, None)
+
+    def become(self, actor: Actor) -> None:
+        before = self.actor
+        super().become(actor)
+        hub.presence.changed(self, before)
+
+    async def heard(self, text: str) -> None:
+        command, id = protocol.parse(text)
+        with answering(id):
+            match command:
+                case Hello():
+                    await self.take_up(await self._all_or(command.rooms), command.epoch, rooms.own)
+                case Join():
+                    await self._join(command)
+                case Leave():
+                    self.put_out(command.room)
+                case Signal():
+                    await self._signal(command)
+                case Post():
+                    return self.tell(Ack(id=id, seq=await self.post(command)))
+                case Edit() | Delete() | React():
+                    changed = await in_tenant(self.space, CHANGES[type(command)], self.actor, command)
+                    return self.tell(Ack(id=id, seq=changed.seq, changed_seq=changed.changed_seq))
+                case Read():
+                    await in_tenant(self.space, reading.mark_read, self.actor, command)
+        if id is not None:
+            self.tell(Ack(id=id))
+
+    async def _all_or(self, wanted: Mapping[str, int] | None) -> Mapping[str, int | None]:
+        if wanted is not None:
+            return dict(wanted)
+        states = await in_tenant(self.space, rooms.states, self.actor)
+        return {state.room: None for state in states if state.joined}
+
+    async def _join(self, command: Join) -> None:
+        await in_tenant(self.space, rooms.visible, self.actor, command.room)
+        await self.take_up({command.room: command.since}, command.epoch, rooms.join)
+
+    async def _signal(self, command: Signal) -> None:
+        group = groups.room(self.key, command.room)
+        if group not in self.groups:
+            raise Refused("not_joined")
+        signalled = protocol.Signalled(
+            room=command.room, from_=self.actor.user_id, user=self.actor.name, data=command.data
+        )
+        await events.signal(signalled, to=group)
+
+
+class OneRoom(Rooms):
+    """/ws/chat/<room>/: for scripts and bots. `{"message": "…"}` in, the room's messages out, one by one."""
+
+    @property
+    def room(self) -> str:
+        return str(self.scope["url_route"]["kwargs"]["room"])
+
+    async def opened(self) -> None:
+        since = number_of(self.query("since"))
+        await in_tenant(self.space, rooms.visible, self.actor, self.room)
+        await self.take_up({self.room: since}, None, rooms.join)
+
+    async def replay(self, replay: Replay, had: int) -> None:
+        """Scripts hear one event after the other, as if they had been here."""
+        for message in replay.messages:
+            await self.tell_and_wait(encode(told.as_heard(message, had)))
+
+    def deliver_signal(self, text: str) -> None:
+        """Scripts hear messages only."""
+
+    async def heard(self, text: str) -> None:
+        frame = protocol.parse_object(text)
+        id = protocol.id_of(frame)
+        said = {"client_id": messages.new_client_id()} | frame | {"room": self.room}
+        with answering(id):
+            seq = await self.post(protocol.read(Post, said, id))
+        if id is not None:
+            self.tell(Ack(id=id, seq=seq))
+
+
+class Notification(Socket):
+    """/ws/notification/: the organisation's notices. `{"message": "…"}` of an admin publishes one."""
+
+    async def opened(self) -> None:
+        await hear_notices(self, number_of(self.query("since")))
+
+    def deliver_signal(self, text: str) -> None:
+        """What is told beside the notices is for the application."""
+
+    async def heard(self, text: str) -> None:
+        frame = protocol.parse_object(text)
+        id = protocol.id_of(frame)
+        with answering(id):
+            said = protocol.read(protocol.Announce, frame, id)
+            notice = await in_tenant(
+                self.space, notices.publish, self.actor, said.message, said.title or "", said.level or "info"
+            )
+        if id is not None:
+            self.tell(Ack(id=id, seq=notice.seq))
+
+
+async def hear_notices(socket: Socket, since: int | None) -> None:
+    """The newest notices, or all after a number, and then the coming ones."""
+    group = groups.notices(socket.key)
+    socket.groups.add(group)
+    stream: Stream = await hub.hold(
+        group, socket, notice_listening.reader(socket.space), notice_listening.heads, notice_listening.ALL
+    )
+    while True:
+        if since is None:
+            page = await in_tenant(socket.space, notices.latest, socket.space)
+        else:
+            page = await in_tenant(socket.space, notices.since, socket.space, since)
+        for notice in page.notices:
+            socket.tell(notice)
+        if stream.go_live(socket, page.through):
+            return
+        since = page.through

@@ -1,0 +1,164 @@
+"""The hub: one per process. The layer hands it an event once; it hands it to every socket here that may hear it.
+
+It audits: what the layer lost without a trace is found by comparing numbers with the database.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from realtime import events
+from realtime.events import Envelope
+from realtime.groups import Group
+from realtime.line import Line
+from realtime.nursery import Nursery
+from realtime.presence import Presence
+from realtime.rights import Rights, Socket
+from realtime.streams import Missed, Stream
+from tenants import control
+from tenants.directory import Space
+
+LINGER = 5.0  # seconds a subscription is kept after its last listener, for those who reload a page
+AUDIT = 5.0  # seconds between audits of streams with traffic in the last minute; of all, while the layer is away
+AUDIT_QUIET = 60.0  # of the rest
+
+log = logging.getLogger("conclave.hub")
+
+Heads = Callable[[Space, list[str]], Awaitable[dict[str, int]]]
+
+
+class Hub:
+    def __init__(self) -> None:
+        self._streams: dict[str, Stream] = {}
+        self._audited: dict[str, tuple[Space, Heads, str]] = {}  # by group: whose, how, and its name there
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._audit_all = asyncio.Event()
+        self._nursery = Nursery()
+        self._watch = control.Watch()
+        self._line = Line(self._tell, self._audit_all.set)
+        self.rights = Rights(self._watch, self._nursery)
+        self.presence = Presence()
+        self._starting: asyncio.Task[None] | None = None
+
+    # Life.
+
+    async def started(self) -> None:
+        """Ready when this returns. Started by whoever comes first: not every server tells when it begins."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), name="hub start")
+        try:
+            await asyncio.shield(self._starting)
+        except Exception:
+            self._starting = None
+            raise
+
+    async def _start(self) -> None:
+        await self._watch.start()
+        control.listen(self.rights.apply)
+        events.serve_on(asyncio.get_running_loop())
+        await self._line.start(self._nursery)
+        self._nursery.start(self._audit(), "hub audit")
+        self._nursery.start(self.presence.run(), "presence")
+
+    async def stop(self) -> None:
+        await self._watch.stop()
+        await self._nursery.stop()
+
+    @property
+    def layer_is_well(self) -> bool:
+        return self._line.is_well
+
+    # Who listens.
+
+    async def hold(
+        self,
+        group: Group,
+        socket: Socket,
+        read: Callable[[int], Awaitable[Missed]],
+        heads: Heads,
+        name: str,
+    ) -> Stream:
+        """Subscribe, and keep for this socket what is told from now on; it hears it when its stream goes live.
+
+        `read` and `heads` say what was missed and how far the database is; `name` is the stream's name for `heads`.
+        """
+        stream = self._streams.get(group.name)
+        if stream is None:
+            stream = self._streams[group.name] = Stream(group, read)
+            self._audited[group.name] = (socket.actor.organization, heads, name)
+        stream.hold(socket)
+        try:
+            async with self._locks[group.name]:
+                if not self._line.hears(group.name):
+                    await self._line.subscribe(group.name)
+        except BaseException:
+            self.leave(group, socket)
+            raise
+        return stream
+
+    def leave(self, group: Group, socket: Socket) -> None:
+        if stream := self._streams.get(group.name):
+            stream.drop(socket)
+            if stream.is_deserted:
+                asyncio.get_running_loop().call_later(LINGER, self._abandon, group.name)
+
+    def gone(self, socket: Socket, groups: Iterable[Group]) -> None:
+        """This socket is closed."""
+        self.rights.unregister(socket)
+        self.presence.leave(socket)
+        for group in list(groups):
+            self.leave(group, socket)
+
+    def _abandon(self, name: str) -> None:
+        stream = self._streams.get(name)
+        if stream is not None and stream.is_deserted:
+            self._nursery.start(self._unsubscribe(name), "hub unsubscribe")
+
+    async def _unsubscribe(self, name: str) -> None:
+        async with self._locks[name]:  # not between somebody's subscription and their hearing of it
+            stream = self._streams.get(name)
+            if stream is None or not stream.is_deserted:
+                return
+            del self._streams[name], self._audited[name]
+            await self._line.unsubscribe(name)
+        if name not in self._streams:
+            self._locks.pop(name, None)
+
+    # What they hear.
+
+    def _tell(self, envelope: Envelope) -> None:
+        if stream := self._streams.get(envelope["to"]):
+            stream.tell(envelope["number"], envelope["text"], envelope.get("only"))
+
+    async def _audit(self) -> None:
+        quiet_until = 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AUDIT):
+                    await self._audit_all.wait()
+            now = asyncio.get_running_loop().time()
+            everything = self._audit_all.is_set() or now >= quiet_until
+            self._audit_all.clear()
+            try:
+                await self._audit_once(now, everything)
+            except Exception as error:  # the database is away: what was missed is found when it is back
+                log.warning("the audit could not be made: %r", error)
+            else:
+                quiet_until = now + AUDIT_QUIET if everything else quiet_until
+
+    async def _audit_once(self, now: float, everything: bool) -> None:
+        wanted: defaultdict[tuple[Space, Heads], dict[str, Stream]] = defaultdict(dict)
+        for group, stream in self._streams.items():
+            if everything or now - stream.last_traffic < AUDIT_QUIET:
+                space, heads, name = self._audited[group]
+                wanted[space, heads][name] = stream
+        for (space, heads), streams in wanted.items():
+            found = await heads(space, list(streams))
+            for name, stream in streams.items():
+                if stream.check(found.get(name, 0)) and self._line.is_well:
+                    await self._line.subscribe(stream.group.name)  # the layer may have forgotten us
+
+
+hub = Hub()

@@ -1,0 +1,63 @@
+"""What travels through PostgreSQL: one letter for a group or a channel, written as the text of a notification."""
+
+from binascii import a2b_base64, b2a_base64
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+# PostgreSQL refuses notifications of 8,000 bytes and more.
+TOO_LONG = 8_000
+
+
+class Kind(StrEnum):
+    GROUP = "g"
+    CHANNEL = "c"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Sender and number make every letter unique: PostgreSQL drops equal notifications of one transaction."""
+
+    sender: str
+    number: int
+    to: Address
+    body: bytes
+
+    def envelope(self) -> str:
+        """The letter without its body, which is then found in the spill table."""
+        return f"{self.sender} {self.number} {self.to.kind}{self.to.name} "
+
+    def payload(self) -> str:
+        """All of the letter; only to be sent if it `fits`."""
+        return self.envelope() + b2a_base64(self.body, newline=False).decode("ascii")
+
+    def fits(self) -> bool:
+        return len(self.envelope()) + (len(self.body) + 2) // 3 * 4 < TOO_LONG
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A letter as it was heard: its body is decoded only where somebody wants it."""
+
+    sender: str
+    number: int
+    to: Address
+    encoded: str
+
+    @classmethod
+    def parse(cls, payload: str) -> Self:
+        sender, number, to, encoded = payload.split(" ")
+        return cls(sender, int(number), Address(Kind(to[:1]), to[1:]), encoded)
+
+    @property
+    def spilled(self) -> bool:
+        return not self.encoded
+
+    def body(self) -> bytes:
+        return a2b_base64(self.encoded, strict_mode=True)

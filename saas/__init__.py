@@ -1,0 +1,1 @@
+"""The project: settings, addresses, the launcher. Wires everything; nothing imports it."""

@@ -1,0 +1,92 @@
+"""The demo organisations: what they say goes through the same verbs as everything else."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+
+from realtime import events
+from realtime.chat import changes, conversations, hosting, messages, reading, rooms
+from realtime.notices import notices
+from realtime.protocol import Delete, Edit, Post, React, Read, Refused
+from saas.demo_people import ACME, ORGANIZATIONS, PASSWORD, Organization, Person
+from tenants import directory, organizations
+from tenants.actor import Actor
+from tenants.directory import Space
+from tenants.people import credentials, invitations
+from tenants.people.models import User
+from tenants.schema import entered
+from tenants.signals import joined
+
+
+def make() -> Iterator[str]:
+    """Whatever is missing of them; yields the address of each when it is there."""
+    for wanted in ORGANIZATIONS:
+        space = directory.look_up(f"{wanted.slug}.{settings.BASE_DOMAIN}") or _sign_up(wanted)
+        with entered(space.schema_name):
+            if User.objects.count() == 1:
+                _fill(space, wanted)
+        yield wanted.slug
+    events.flush()
+
+
+def _sign_up(wanted: Organization) -> Space:
+    owner = wanted.people[0]
+    return organizations.sign_up(wanted.name, wanted.slug, owner.email, PASSWORD, client=None).space
+
+
+@transaction.atomic
+def _fill(space: Space, wanted: Organization) -> None:
+    people = _people(space, wanted.people)
+    for address, title in wanted.rooms:
+        rooms.open(people[0], title, address)
+        for person in people[1:]:
+            rooms.join(person, [address])
+    for number, (room, who, text) in enumerate(wanted.said):
+        messages.post(people[who], Post(room=room, client_id=f"demo-{number}", message=text))
+    title, text = wanted.notice
+    notices.publish(people[0], text, title)
+    if wanted is ACME:
+        _enliven(people)
+
+
+def _enliven(people: list[Actor]) -> None:
+    """What goes beyond saying things: rooms that not everybody sees, changes, and something new to everybody."""
+    ada, bruno, chana, dai, elif_, gil = people
+    board = rooms.open(ada, "Board", private=True, topic="Numbers that are not public yet").room
+    hosting.invite(ada, board, [bruno.user_id, gil.user_id])
+    hosting.change(ada, "launch", topic="Countdown, weather, go or no go")
+    for number, (room, who, text) in enumerate(
+        [
+            (board, ada, "Budget for the second stage: *approved*."),
+            (board, gil, "Thank you! The auditors are happy, too."),
+            ("general", bruno, f"<@{ada.user_id}> <@{dai.user_id}> who brings the cake on Friday?"),
+            ("general", dai, "Me! 🎂 Chocolate."),
+            ("general", bruno, "Wrong room, sorry."),
+            (conversations.direct(dai, [ada.user_id]).room, dai, "Do you have a minute for the trajectory?"),
+            (conversations.direct(chana, [ada.user_id, bruno.user_id]).room, chana, "Lunch at one?"),
+        ]
+    ):
+        messages.post(who, Post(room=room, client_id=f"more-{number}", message=text))
+    for person, seq, emoji in [(bruno, 5, "🎉"), (chana, 5, "🎉"), (dai, 5, "🚀"), (ada, 2, "☕"), (elif_, 8, "😋")]:
+        changes.react(person, React(room="general", seq=seq, emoji=emoji))
+    changes.edit(ada, Edit(room="general", seq=1, message="Good morning! Countdown review at **half past ten**."))
+    changes.delete(bruno, Delete(room="general", seq=9))
+    for person in people:
+        with suppress(Refused):
+            reading.mark_read(person, Read(room="general", seq=6))
+    invitations.make(ada, email="hanna@acme.example", rooms=["launch"])
+
+
+def _people(space: Space, wanted: tuple[Person, ...]) -> list[Actor]:
+    """Everybody with a verified address, so that the demo shows all there is."""
+    owner = User.objects.get()
+    User.objects.filter(pk=owner.pk).update(name=wanted[0].name)
+    EmailAddress.objects.update(verified=True)
+    for person in wanted[1:]:
+        user = User.objects.create_user(person.email, PASSWORD, name=person.name, role=person.role)
+        EmailAddress.objects.create(user=user, email=person.email, primary=True, verified=True)
+        joined.send(Space, space=space, user_id=user.pk)
+    return [credentials.actor_of(space, User.objects.get(email=person.email), "") for person in wanted]

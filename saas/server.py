@@ -1,0 +1,191 @@
+"""The processes of an installation: `conclave serve` answers browsers, `conclave worker` runs jobs.
+
+`serve` is one process on one listening socket, its own (`--bind`) or one that it inherits (`--fd`) and shares with its
+siblings. With CONCLAVE_WORKERS above 1, `serve --bind` starts that many such siblings and looks after them.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import procrastinate
+
+from infra.supervisor import Program, Supervisor
+from realtime.layers import LAYERS
+from saas import env
+
+logger = logging.getLogger("conclave.server")
+
+CONCLAVE = (sys.executable, "-m", "saas.cli")
+HOME = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}  # where CONCLAVE finds us, wherever it is run
+PROCESS = "CONCLAVE_PROCESS"  # the number of a server process among its siblings, from 0
+SERVERS = ("uvicorn", "daphne")
+PING_EVERY = 20.0  # seconds; a socket that does not answer for as long again is closed
+
+
+def serve(arguments: Sequence[str]) -> None:
+    options = _options(arguments)
+    from django.conf import settings
+
+    if options.fd is None and settings.WORKERS > 1:
+        _serve_with_siblings(listen(options.bind), settings.WORKERS, arguments)
+        return
+    listening = socket.socket(fileno=options.fd) if options.fd is not None else listen(options.bind)
+    serve_metrics(settings.OPS_BIND, env.number(PROCESS, 0))
+
+    from saas.asgi import application
+
+    jobs_here = LAYERS[settings.LAYER].single_process
+    run = run_daphne if options.server == "daphne" else run_uvicorn
+    run(application, listening, drain=options.drain, jobs_here=jobs_here)
+
+
+def worker(arguments: Sequence[str]) -> None:
+    """Runs jobs until SIGTERM or SIGINT, then finishes those at hand."""
+    argparse.ArgumentParser(prog="conclave worker", description=worker.__doc__).parse_args(arguments)
+    import django
+    from django.conf import settings
+
+    if LAYERS[settings.LAYER].single_process:
+        env.refuse(f"CONCLAVE_LAYER={settings.LAYER} lives in one process: conclave serve runs its jobs too.")
+    django.setup()
+    asyncio.run(work())
+
+
+async def work(*, owns_process: bool = True) -> None:
+    from procrastinate.contrib.django import app, django_connector
+
+    assert isinstance(app.connector, django_connector.DjangoConnector)
+    # The worker's own connections are for fetching jobs. What a job or a request defers goes on through Django's, in
+    # its transaction: so the tasks stay linked to the first app, and its connector is not replaced.
+    working = procrastinate.App(connector=app.connector.get_worker_connector(), worker_defaults=app.worker_defaults)
+    working.tasks, working.periodic_registry = app.tasks, app.periodic_registry
+    async with working.open_async():
+        await working.run_worker_async(install_signal_handlers=owns_process, delete_jobs="successful")
+
+
+def run_uvicorn(application: Any, listening: socket.socket, *, drain: float, jobs_here: bool = False) -> None:
+    import uvicorn
+
+    from saas.websocket import LARGEST_FRAME, draining_over
+
+    class Server(uvicorn.Server):
+        jobs: asyncio.Task[None] | None = None
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if jobs_here:
+                self.jobs = asyncio.create_task(work(owns_process=False))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if self.jobs:
+                self.jobs.cancel()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        ws=draining_over(drain),
+        ws_max_size=LARGEST_FRAME,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_EVERY,
+        ws_ping_timeout=PING_EVERY,
+        # Who is behind a proxy is decided in one place, by CONCLAVE_PROXIES; uvicorn would believe all of loopback.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=int(drain) + 10,
+    )
+    # uvicorn raises the signal that ended it again, which is to end the process with 0 and not by that signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    Server(config).run(sockets=[listening])
+
+
+def run_daphne(application: Any, listening: socket.socket, *, drain: float, jobs_here: bool = False) -> None:
+    """Daphne as it comes: no spread farewells, 1007 for invalid text, sockets refused with 403."""
+    # Importing it installs its event loop.
+    from daphne.server import Server  # type: ignore[import-untyped]
+    from twisted.internet import reactor
+
+    from saas.websocket import LARGEST_FRAME
+
+    if jobs_here:
+        reactor.callWhenRunning(lambda: asyncio.ensure_future(work(owns_process=False)))
+    Server(
+        application,
+        endpoints=[f"fd:fileno={listening.fileno()}"],
+        ping_interval=PING_EVERY,
+        ping_timeout=PING_EVERY,
+        websocket_timeout=-1,
+        websocket_max_message_size=LARGEST_FRAME,
+        websocket_max_frame_size=LARGEST_FRAME,
+        server_name="",
+        verbosity=0,
+    ).run()
+
+
+def listen(address: str) -> socket.socket:
+    host, port = _host_and_port(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        env.refuse(f"{address} cannot be listened on ({error.strerror}); choose another address.")
+
+
+def serve_metrics(address: str, number: int) -> None:
+    """Process metrics for Prometheus, for each sibling on the next port."""
+    from prometheus_client import start_http_server
+
+    host, port = _host_and_port(address)
+    try:
+        start_http_server(port + number if port else 0, addr=host)
+    except OSError as error:
+        # Metrics are never worth a server: it goes on without.
+        logger.warning("No metrics on %s:%d: %s", host, port + number, error.strerror)
+
+
+def _serve_with_siblings(listening: socket.socket, count: int, arguments: Sequence[str]) -> None:
+    async def started() -> None:
+        logger.info("%d server processes", count)
+
+    programs = siblings(listening, count, arguments, os.environ)
+    asyncio.run(Supervisor(say=lambda line: print(line, flush=True)).run(programs, {}, started))
+
+
+def siblings(
+    listening: socket.socket, count: int, options: Sequence[str], environment: Mapping[str, str]
+) -> list[Program]:
+    """Server processes that share a listening socket."""
+    command = (*CONCLAVE, "serve", *options, "--fd", str(listening.fileno()))
+    return [
+        Program(f"server {number + 1}", command, {**environment, **HOME, PROCESS: str(number)}, inherits=(listening,))
+        for number in range(count)
+    ]
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and int(port) < 65536):
+        env.refuse(f"{address!r} is not an address to listen on; write it like 127.0.0.1:8000.")
+    return host.strip("[]"), int(port)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="conclave serve", description=__doc__)
+    parser.add_argument("--bind", default="127.0.0.1:8000", help="address to listen on (%(default)s)")
+    parser.add_argument("--fd", type=int, help="a listening socket that is inherited, instead of --bind")
+    parser.add_argument("--server", choices=SERVERS, default="uvicorn")
+    parser.add_argument("--drain", type=float, default=5.0, help="seconds over which sockets are closed at the end")
+    return parser.parse_args(arguments)

@@ -1,0 +1,57 @@
+"""Listeners and what they listen to, scripted: no server, no database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from realtime.streams import Missed
+
+PATIENCE = 15.0
+
+
+class Ear:
+    """A listener: keeps the numbers it was told."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.signals: list[str] = []
+
+    def deliver(self, text: str) -> None:
+        self.heard.append(int(text))
+
+    def deliver_signal(self, text: str) -> None:
+        self.signals.append(text)
+
+
+class Room:
+    """What the database knows: a head, and every number up to it, read by pages."""
+
+    def __init__(self, head: int = 0, page: int = 1000) -> None:
+        self.head, self.page, self.readings = head, page, 0
+        self.pause: Callable[[], Awaitable[None]] = _no_pause
+
+    async def read(self, number: int) -> Missed:
+        self.readings += 1
+        through = self.head
+        await self.pause()
+        numbers = range(number + 1, through + 1)[: self.page]
+        complete = not numbers or numbers[-1] == through
+        return Missed([(each, str(each)) for each in numbers], through if complete else numbers[-1], complete)
+
+    async def replay(self, ear: Ear, since: int) -> int:
+        """As a consumer does it: written to this listener alone; returns up to where."""
+        complete = False
+        while not complete:
+            missed = await self.read(since)
+            ear.heard += [number for number, _ in missed.changes]
+            since, complete = missed.through, missed.complete
+        return since
+
+
+async def _no_pause() -> None:
+    await asyncio.sleep(0)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(0)
