@@ -9,6 +9,7 @@ from saas.tour import STOPS
 
 # Not pages that somebody can just look at: each with the reason.
 ASIDE = {
+    "chat": "sends people on to a room of theirs, or to the rooms that there are",
     "handover": "sends the browser on, by POST",
     "arrive": "takes a ticket, by POST",
     "invite": "a POST of the page of members",
