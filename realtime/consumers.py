@@ -1,12 +1,14 @@
 """The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from realtime import events, groups, protocol
 from realtime.chat import changes, hosting, messages, reading, rooms, told
 from realtime.chat import listening as room_listening
 from realtime.chat.models import Room
+from realtime.frames import Batch
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
 from realtime.notices import notices
@@ -54,34 +56,30 @@ class Rooms(Socket):
         again: somebody put out in between is not let in), and then both at once go live.
         """
         joined = {room.address: room for room in await in_tenant(self.space, entering, self.actor, wanted)}
-        for address, since in wanted.items():
-            if address not in joined:
-                self.tell(Gone(room=address))
-            elif since is not None and (epoch or self.space.epoch) != self.space.epoch:
-                self.tell(Reload(room=address))
-            else:
-                await self._take_up_one(joined[address], since)
+        async with self.taking_up:
+            for address, since in wanted.items():
+                if address not in joined:
+                    self.tell(Gone(room=address))
+                elif since is not None and (epoch or self.space.epoch) != self.space.epoch:
+                    self.tell(Reload(room=address))
+                elif since is not None or groups.room(self.key, address) not in self.groups:
+                    await self._take_up_one(address, joined[address].seq if since is None else since)
 
-    async def _take_up_one(self, room: Room, since: int | None) -> None:
-        group = groups.room(self.key, room.address)
-        self.groups.add(group)
-        stream = await hub.hold(
-            group,
-            self,
-            room_listening.reader(self.space, room.address),
-            room_listening.heads,
-            room.address,
-        )
+    async def _take_up_one(self, address: str, since: int) -> None:
+        group = groups.room(self.key, address)
+        self.groups[group] = partial(self._take_up_one, address)
+        stream = await hub.hold(group, self, room_listening.reader(self.space, address), room_listening.heads, address)
+        through: int | None = since
         try:
-            through = await self._replayed(room.address, room.seq if since is None else since)
+            through = await self._replayed(address, since)
             while through is not None and not stream.go_live(self, through):
-                through = await self._replayed(room.address, through)
+                through = await self._replayed(address, through)
         except BaseException:
-            self.put_out(room.address)
+            self.put_out(address)
             raise
         if through is None:
-            self.put_out(room.address)
-            self.tell(Reload(room=room.address))
+            self.put_out(address)
+            self.tell(Reload(room=address))
 
     async def _replayed(self, address: str, since: int) -> int | None:
         """Everything after `since` is written; returns up to where. None: the client is ahead of the room."""
@@ -97,11 +95,11 @@ class Rooms(Socket):
 
     async def replay(self, replay: Replay, had: int) -> None:
         """Write a replay, or a part of one, to a client that had everything up to `had` when it began."""
-        await self.tell_and_wait(encode(replay))
+        await self.say_and_wait(encode(replay))
 
     def put_out(self, address: str) -> None:
         group = groups.room(self.key, address)
-        self.groups.discard(group)
+        self.groups.pop(group, None)
         hub.leave(group, self)
 
     async def recheck(self, address: str) -> None:
@@ -160,7 +158,7 @@ class Application(Rooms):
                 case Leave():
                     self.put_out(command.room)
                 case Signal():
-                    await self._signal(command)
+                    self._signal(command)
                 case Post():
                     return self.tell(Ack(id=id, seq=await self.post(command)))
                 case Edit() | Delete() | React():
@@ -181,14 +179,28 @@ class Application(Rooms):
         await in_tenant(self.space, rooms.visible, self.actor, command.room)
         await self.take_up({command.room: command.since}, command.epoch, rooms.join)
 
-    async def _signal(self, command: Signal) -> None:
+    def heard_at_once(self, text: str) -> bool:
+        """Signals are by far the most frequent, and need nothing but the memory of this process."""
+        if '"signal"' not in text:
+            return False
+        command, id = protocol.parse(text)
+        if not isinstance(command, Signal):
+            return False
+        if self.admit():
+            with answering(id):
+                self._signal(command)
+            if id is not None:
+                self.tell(Ack(id=id))
+        return True
+
+    def _signal(self, command: Signal) -> None:
         group = groups.room(self.key, command.room)
         if group not in self.groups:
             raise Refused("not_joined")
         signalled = protocol.Signalled(
             room=command.room, from_=self.actor.user_id, user=self.actor.name, data=command.data
         )
-        await events.signal(signalled, to=group)
+        events.signal(signalled, to=group)
 
 
 class OneRoom(Rooms):
@@ -206,10 +218,12 @@ class OneRoom(Rooms):
     async def replay(self, replay: Replay, had: int) -> None:
         """Scripts hear one event after the other, as if they had been here."""
         for message in replay.messages:
-            await self.tell_and_wait(encode(told.as_heard(message, had)))
+            await self.say_and_wait(encode(told.as_heard(message, had)))
 
-    def deliver_signal(self, text: str) -> None:
+    def deliver(self, batch: Batch) -> None:
         """Scripts hear messages only."""
+        if batch.numbered:
+            super().deliver(batch.numbered)
 
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)
@@ -227,8 +241,10 @@ class Notification(Socket):
     async def opened(self) -> None:
         await hear_notices(self, number_of(self.query("since")))
 
-    def deliver_signal(self, text: str) -> None:
+    def deliver(self, batch: Batch) -> None:
         """What is told beside the notices is for the application."""
+        if batch.numbered:
+            super().deliver(batch.numbered)
 
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)
@@ -245,7 +261,7 @@ class Notification(Socket):
 async def hear_notices(socket: Socket, since: int | None) -> None:
     """The newest notices, or all after a number, and then the coming ones."""
     group = groups.notices(socket.key)
-    socket.groups.add(group)
+    socket.groups[group] = partial(hear_notices, socket)
     stream: Stream = await hub.hold(
         group, socket, notice_listening.reader(socket.space), notice_listening.heads, notice_listening.ALL
     )

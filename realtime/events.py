@@ -7,7 +7,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from concurrent import futures
+from contextlib import suppress
 from functools import cache
 from typing import Any, NotRequired, TypedDict
 
@@ -19,6 +19,7 @@ from realtime.protocol import Event, encode
 
 MOST_PENDING = 10_000  # events on their way to the layer; a layer that hangs must not fill the memory
 PATIENCE = 5.0  # seconds; after that an event counts as lost and is left to repair
+AROUND = 250  # bytes of an envelope beside its text and its audience
 
 log = logging.getLogger("conclave.events")
 
@@ -29,8 +30,8 @@ class Envelope(TypedDict):
     type: str
     to: str  # the group's name
     number: int  # the change's number in its stream; 0: ephemeral
-    text: str
-    only: NotRequired[list[int] | None]  # of an ephemeral one: the people who may hear it; None: everyone in the group
+    text: NotRequired[str]  # missing: too long for the layer, the hub reads it from the database
+    only: NotRequired[list[int] | None]  # the people who may hear it; None: everyone in the group
 
 
 def publish(event: Event, to: Group, number: int) -> None:
@@ -50,19 +51,27 @@ def _after_commit(envelope: Envelope) -> None:
     transaction.on_commit(start, robust=True)
 
 
-async def signal(event: Event, to: Group) -> None:
-    """Tell everyone who is there right now something that is kept nowhere. May be lost."""
-    await _send(seal(event, to, 0))
+def signal(event: Event, to: Group) -> None:
+    """Tell everyone who is there right now something that is kept nowhere. For the event loop: nothing is waited for.
+    May be lost."""
+    _send(seal(event, to, 0))
 
 
 def seal(event: Event, to: Group, number: int, only: Sequence[int] | None = None) -> Envelope:
-    audience = None if only is None else list(only)
-    return Envelope(type="conclave.event", to=to.name, number=number, text=encode(event), only=audience)
+    envelope = Envelope(type="conclave.event", to=to.name, number=number, text=encode(event))
+    if only is not None:
+        envelope["only"] = list(only)
+    return envelope
 
 
 def wire() -> Any:
     """The layer below TenantChannelLayer: for this module and the hub, whose group names come from realtime.groups."""
     return get_channel_layer("wire")
+
+
+def fans_out() -> bool:
+    """Has the layer the extension `fan-out` (realtime.layers.fan_out)?"""
+    return "fan-out" in wire().extensions
 
 
 def serve_on(loop: asyncio.AbstractEventLoop) -> None:
@@ -72,29 +81,50 @@ def serve_on(loop: asyncio.AbstractEventLoop) -> None:
 
 
 _loop: asyncio.AbstractEventLoop | None = None
-_pending: set[Any] = set()
+_pending: set[asyncio.Future[None]] = set()  # touched on the layer's loop only
 _lost = 0
 
 
 def _start(envelope: Envelope) -> None:
+    # The loop of a server that has ended is closed, while its last requests are still being stored.
+    loop = _loop if _loop is not None and not _loop.is_closed() else _own_loop()
+    loop.call_soon_threadsafe(_send, envelope)
+
+
+def _send(envelope: Envelope) -> None:
+    """Hand it to the layer, and see to it that it takes it in time. On the layer's loop."""
     global _lost
     if len(_pending) >= MOST_PENDING:
         _lost += 1
         if _lost.bit_count() == 1:  # said at 1, 2, 4, 8 … not ten thousand times
             log.warning("the channel layer is too slow: %d events left to repair", _lost)
-        return
-    # The loop of a server that has ended is closed, while its last requests are still being stored.
-    loop = _loop if _loop is not None and not _loop.is_closed() else _own_loop()
-    future = asyncio.run_coroutine_threadsafe(_send(envelope), loop)
-    _pending.add(future)
-    future.add_done_callback(_pending.discard)
+    elif fans_out():
+        _watch(wire().publish(envelope["to"], _short(envelope)))
+    else:
+        _watch(asyncio.get_running_loop().create_task(_group_send(envelope), name="event"))
 
 
-async def _send(envelope: Envelope) -> None:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await wire().group_send(envelope["to"], envelope)
-    except Exception as error:
+async def _group_send(envelope: Envelope) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await wire().group_send(envelope["to"], envelope)
+
+
+def _short(envelope: Envelope) -> Envelope:
+    """Where a long event would take a detour, what is stored is only pointed at."""
+    most = wire().inline_bytes
+    if most is None or not envelope["number"] or len(envelope["text"].encode()) + AROUND < most:
+        return envelope
+    return Envelope(type=envelope["type"], to=envelope["to"], number=envelope["number"])
+
+
+def _watch(sending: asyncio.Future[None]) -> None:
+    _pending.add(sending)
+    sending.add_done_callback(_settle)
+
+
+def _settle(sent: asyncio.Future[None]) -> None:
+    _pending.discard(sent)
+    if not sent.cancelled() and (error := sent.exception()):
         log.warning("the channel layer did not take an event, repair will tell it: %r", error)
 
 
@@ -108,13 +138,20 @@ def _own_loop() -> asyncio.AbstractEventLoop:
 
 def flush(seconds: float = PATIENCE) -> None:
     """Wait until everything published so far is on its way, or counts as lost: before a command ends."""
-    futures.wait(list(_pending), timeout=seconds)
+    loop = _loop if _loop is not None and not _loop.is_closed() else _own_loop()
+    with suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(_all_sent(), loop).result(seconds)
+
+
+async def _all_sent() -> None:
+    while _pending:
+        await asyncio.wait(_pending)
 
 
 def close() -> None:
     """The same, and let go of the layer, in a process that served nobody. Nothing is published afterwards."""
-    flush()
     if _own_loop.cache_info().currsize:
+        flush()
         asyncio.run_coroutine_threadsafe(_let_go(), _own_loop()).result(PATIENCE)
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from realtime import events
 from realtime.events import Envelope
+from realtime.fan_out import FanOut
 from realtime.groups import Group
 from realtime.line import Line
 from realtime.nursery import Nursery
@@ -38,6 +39,7 @@ class Hub:
         self._nursery = Nursery()
         self._watch = control.Watch()
         self._line = Line(self._tell, self._audit_all.set)
+        self._fan_out = FanOut()
         self.rights = Rights(self._watch, self._nursery)
         self.presence = Presence()
         self._starting: asyncio.Task[None] | None = None
@@ -86,7 +88,7 @@ class Hub:
         """
         stream = self._streams.get(group.name)
         if stream is None:
-            stream = self._streams[group.name] = Stream(group, read)
+            stream = self._streams[group.name] = Stream(group, read, self._fan_out)
             self._audited[group.name] = (socket.actor.organization, heads, name)
         stream.hold(socket)
         try:
@@ -98,11 +100,21 @@ class Hub:
             raise
         return stream
 
+    def fall_behind(self, groups: Iterable[Group], socket: Socket) -> dict[Group, int]:
+        """This socket takes no more for now: it is told nothing until it holds its groups again. Returns up to where it
+        has been told everything of each that it heard live."""
+        told = {}
+        for group in groups:
+            if stream := self._streams.get(group.name):
+                if (number := stream.fall_behind(socket)) is not None:
+                    told[group] = number
+                self._give_up_if_deserted(stream)
+        return told
+
     def leave(self, group: Group, socket: Socket) -> None:
         if stream := self._streams.get(group.name):
             stream.drop(socket)
-            if stream.is_deserted:
-                asyncio.get_running_loop().call_later(LINGER, self._abandon, group.name)
+            self._give_up_if_deserted(stream)
 
     def gone(self, socket: Socket, groups: Iterable[Group]) -> None:
         """This socket is closed."""
@@ -110,6 +122,10 @@ class Hub:
         self.presence.leave(socket)
         for group in list(groups):
             self.leave(group, socket)
+
+    def _give_up_if_deserted(self, stream: Stream) -> None:
+        if stream.is_deserted:
+            asyncio.get_running_loop().call_later(LINGER, self._abandon, stream.group.name)
 
     def _abandon(self, name: str) -> None:
         stream = self._streams.get(name)
@@ -130,7 +146,7 @@ class Hub:
 
     def _tell(self, envelope: Envelope) -> None:
         if stream := self._streams.get(envelope["to"]):
-            stream.tell(envelope["number"], envelope["text"], envelope.get("only"))
+            stream.tell(envelope["number"], envelope.get("text"), envelope.get("only"))
 
     async def _audit(self) -> None:
         quiet_until = 0.0

@@ -1,4 +1,6 @@
-"""This process's one line to the channel layer: one channel, one subscription per group, looked after.
+"""This process's one line to the channel layer: one subscription per group, looked after.
+
+Where a layer has the extension `fan-out`, events come to a function; elsewhere through one channel for all groups.
 
 Layers go deaf in different ways: some raise, some reconnect and say nothing, some never come back. So the line calls
 itself every few seconds; what it does not hear, nobody here would have heard.
@@ -49,7 +51,7 @@ class Line:
         self._subscribed.setdefault(name, float("-inf"))
         try:
             async with asyncio.timeout(PATIENCE):  # wait_for would swallow that the socket has closed meanwhile
-                await events.wire().group_add(name, self._channel)
+                await self._add(name)
             self._subscribed[name] = _now()
         except asyncio.CancelledError:  # whoever wanted it has gone; the next one must not take it for done
             if self._subscribed.get(name) == float("-inf"):
@@ -62,7 +64,19 @@ class Line:
         if self._subscribed.pop(name, None) is not None:
             with suppress(Exception):  # a layer that is away has forgotten us already, or will
                 async with asyncio.timeout(PATIENCE):
-                    await events.wire().group_discard(name, self._channel)
+                    await self._discard(name)
+
+    async def _add(self, name: str) -> None:
+        if events.fans_out():
+            await events.wire().attach(name, self._hear)
+        else:
+            await events.wire().group_add(name, self._channel)
+
+    async def _discard(self, name: str) -> None:
+        if events.fans_out():
+            await events.wire().detach(name)
+        else:
+            await events.wire().group_discard(name, self._channel)
 
     async def _subscribe_all(self, names: Iterable[str]) -> None:
         waiting = list(names)

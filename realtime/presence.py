@@ -13,6 +13,7 @@ from datetime import datetime
 
 from realtime import leases
 from realtime.crowds import MOST_NAMED, Crowd, hears, named
+from realtime.frames import Batch, Frame
 from realtime.leases import People, Reading
 from realtime.protocol import Presence as Told
 from realtime.protocol import encode
@@ -75,7 +76,7 @@ class Presence:
         self._stirred.add(key)
         if hears(socket.actor) and not hears(before):
             told = self._crowds[key].told
-            socket.deliver(encode(Told(count=len(told), joined=named(told), left=[])))
+            socket.deliver(_batch(Told(count=len(told), joined=named(told), left=[])))
 
     # The rounds.
 
@@ -140,12 +141,16 @@ class Presence:
                 continue
             self._untold.discard(key)
             if crowd and (told := crowd.news()):
-                text = encode(told)
+                batch = _batch(told)
                 for socket in crowd.listeners():
-                    socket.deliver(text)  # not as a signal: who is not told a difference would be wrong ever after
+                    socket.deliver(batch)  # also to who is behind: without a difference they would be wrong ever after
 
     def _forget(self, keys: Iterable[str]) -> None:
         """Organisations of which nobody is here any more, as the database knows too."""
         for key in keys:
             if self._crowds[key].is_over and key not in self._stirred:
                 del self._crowds[key]
+
+
+def _batch(told: Told) -> Batch:
+    return Batch([Frame(encode(told))])

@@ -19,7 +19,9 @@ REPLAY_PAGE = 1000  # changes in one replay
 
 
 class Close(IntEnum):
-    """Why the server closes a socket. 1012, 4408: come back; the others: do not, before something has changed."""
+    """Why the server closes a socket. 1012, 4408: come back; the others: do not, before something has changed. The
+    reason of a 1012 from a server that stops is the number of seconds to wait, drawn by lot so that not all come at
+    once."""
 
     TOO_LONG = 1009
     RESTARTING = 1012

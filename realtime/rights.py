@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from realtime.fan_out import Listener
 from realtime.nursery import Nursery
 from realtime.protocol import Close
-from realtime.streams import Listener
 from tenants import control, directory
 from tenants.actor import Actor
 from tenants.models import Organization

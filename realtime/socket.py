@@ -1,10 +1,9 @@
-"""One open socket: what comes in is read one frame at a time, what goes out waits in a bounded queue of its own."""
+"""One open socket: what comes in is dealt with one frame at a time, what goes out is written at once."""
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,16 +12,20 @@ from channels.consumer import AsyncConsumer
 from django.db import InterfaceError, OperationalError
 
 from billing import limits
+from realtime.frames import Batch, Frame
 from realtime.groups import Group
 from realtime.hub import hub
 from realtime.protocol import MOST_FRAME, REFUSALS, Close, Error, Event, Id, Refused, encode
+from realtime.wires import Wire, wire_of
 from tenants.actor import Actor
 from tenants.problems import Problem
 
-MOST_WAITING = 1_000_000  # characters of live frames that may wait for a slow reader; then it has to come back
-PATIENCE = 30.0  # seconds for a replay to be taken
+MOST_UNSENT = 1_000_000  # bytes of answers to one's own commands that may wait to be read
+PATIENCE = 30.0  # seconds for a reader who is behind to catch up
 
 _CLOSES = {"not_found": Close.NOT_FOUND, "unknown": Close.RESTARTING}  # a socket whose opening was refused
+
+Again = Callable[[int], Awaitable[None]]  # takes a group up again, from this number on
 
 log = logging.getLogger("conclave.socket")
 
@@ -31,39 +34,47 @@ class Socket(AsyncConsumer, ABC):
     """The frame around the three sockets. Subclasses say what happens when one opens and when a frame comes.
 
     It does without AsyncConsumer's dispatch: that costs a thread hop for every frame in either direction, and a channel
-    of its own for every socket. The hub has one for all.
+    of its own for every socket. The hub has one for all. A socket that is open and idle is one task.
     """
 
     actor: Actor
+    _wire: Wire
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.actor = scope, scope["actor"]
         self.space = self.actor.organization
         self.key = self.space.key
-        self.groups: set[Group] = set()
-        self._receive, self._send = receive, send
-        self._outbox: deque[str] = deque()
-        self._waiting = 0
-        self._wake, self._drained = asyncio.Event(), asyncio.Event()
-        self._closing: tuple[int, str] | None = None
+        self.groups: dict[Group, Again] = {}  # what it hears
+        self.taking_up = asyncio.Lock()  # one at a time: what is kept for this socket belongs to one replay
+        self._is_closing = False
+        self._is_busy = True  # until it is let in
+        self._farewell: float | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._left_behind: dict[Group, int] = {}  # what it heard when it fell behind, and up to where
+        self._patience: asyncio.TimerHandle | None = None
+        self._catching_up: asyncio.Task[None] | None = None
+        self._frames, self._flood = limits.frames(self.key), limits.flood(self.key)
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        await self._serve()
-
-    async def _serve(self) -> None:
-        writer = asyncio.create_task(self._write(), name="socket writer")
-        reader = asyncio.create_task(self._read(), name="socket reader")
+        self._wire = wire_of(scope, send, self)
         try:
-            await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await self._serve(receive)
         finally:
-            self._closing = self._closing or (Close.RESTARTING, "")
-            hub.gone(self, self.groups)
-            for task in (reader, writer):
-                task.cancel()
-            ended = await asyncio.gather(reader, writer, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, Exception):
-                raise error
+            self.over()
+
+    async def _serve(self, receive: Any) -> None:
+        await self._let_in()
+        while True:
+            self._is_busy = False
+            if self._farewell is not None:
+                self.farewell(self._farewell)
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            self._is_busy = True
+            if not self._is_closing:
+                await self._hear(message.get("text"))
 
     # In.
 
@@ -75,27 +86,44 @@ class Socket(AsyncConsumer, ABC):
     async def heard(self, text: str) -> None:
         """One frame. May raise Refused: told to the client, and the socket stays open."""
 
-    async def _read(self) -> None:
-        if not await self._let_in():
-            return await self._closed()
-        frames, flood = limits.frames(self.key), limits.flood(self.key)
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return None
-            text = message.get("text")
-            if text is None:
-                self.close_later(Close.BAD_DATA, "Frames must be text.")
-            elif len(text) > MOST_FRAME or len(text.encode("utf-8", "replace")) > MOST_FRAME:
-                self.close_later(Close.TOO_LONG, f"A frame may have at most {MOST_FRAME} bytes.")
-            elif flood.take():
-                self.close_later(Close.FLOODING, "Far too many frames at once.")
-            elif wait := frames.take():
-                self.refuse(Refused("rate_limited", retry_after=round(wait, 3)))
-            else:
-                await self._try(self.heard(text))
+    def heard_at_once(self, text: str) -> bool:
+        """One frame, if nothing has to be waited for to deal with it; False: it goes to `heard`. May raise Refused."""
+        return False
 
-    async def _let_in(self) -> bool:
+    def take(self, text: str) -> bool:
+        """The server has a frame, and nothing is under way. What needs no database is dealt with on the spot: no task
+        is woken, no thread is asked."""
+        if self._is_busy or self._is_closing or len(text) > MOST_FRAME:
+            return False
+        try:
+            dealt_with = self.heard_at_once(text)
+        except Refused as refused:
+            self.refuse(refused)
+            return True
+        return dealt_with
+
+    def admit(self) -> bool:
+        """One more frame. False: it is one too many, and that has been said."""
+        if self._flood.take():
+            self.close_later(Close.FLOODING, "Far too many frames at once.")
+        elif wait := self._frames.take():
+            self.refuse(Refused("rate_limited", retry_after=round(wait, 3)))
+        else:
+            return True
+        return False
+
+    async def _hear(self, text: str | None) -> None:
+        if text is None:
+            self.close_later(Close.BAD_DATA, "Frames must be text.")
+        elif len(text) > MOST_FRAME or len(text.encode("utf-8", "replace")) > MOST_FRAME:
+            self.close_later(Close.TOO_LONG, f"A frame may have at most {MOST_FRAME} bytes.")
+        elif self.admit():
+            try:
+                await self.heard(text)
+            except Refused as refused:
+                self.refuse(refused)
+
+    async def _let_in(self) -> None:
         try:
             with answering(None):
                 await hub.started()
@@ -105,13 +133,6 @@ class Socket(AsyncConsumer, ABC):
                 await self.opened()
         except Refused as refused:
             self.close_later(_CLOSES.get(refused.code, Close.FLOODING), refused.detail)
-        return self._closing is None
-
-    async def _try(self, work: Any) -> None:
-        try:
-            await work
-        except Refused as refused:
-            self.refuse(refused)
 
     # Out.
 
@@ -119,74 +140,91 @@ class Socket(AsyncConsumer, ABC):
     def user_id(self) -> int:
         return self.actor.user_id
 
-    def deliver(self, text: str) -> None:
-        """A live change. A reader so slow that a million characters wait is sent away, to come back and replay."""
-        if self._closing is None:
-            if self._waiting > MOST_WAITING:
-                return self.close_later(Close.TOO_SLOW, "Reading too slowly. Come back and replay.")
-            self._put(text)
-
-    def deliver_signal(self, text: str) -> None:
-        if self._closing is None and self._waiting <= MOST_WAITING // 2:
-            self._put(text)
+    def deliver(self, batch: Batch) -> None:
+        """What is told to many."""
+        if not self._is_closing:
+            self._wire.write(batch)
 
     def tell(self, event: Event) -> None:
         """Something for this socket alone."""
-        if self._closing is None:
-            self._put(encode(event))
+        self.say(encode(event))
 
-    async def tell_and_wait(self, text: str) -> None:
-        """The same for what is long: returns when the client has taken it, so that pages never pile up."""
-        if self._closing is None:
-            self._put(text)
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._drained.wait()
-            except TimeoutError:
-                self.close_later(Close.TOO_SLOW, "Reading too slowly. Come back and replay.")
+    def say(self, text: str) -> None:
+        """The same as a text. Never dropped: a client that reads none of its answers is sent away."""
+        if self._is_closing:
+            return
+        if self._wire.unsent() > MOST_UNSENT:
+            return self.close_later(Close.TOO_SLOW, "Reading too slowly. Come back and replay.")
+        self._wire.write(Batch([Frame(text)]))
+
+    async def say_and_wait(self, text: str) -> None:
+        """The same for what is long: returns when the client has taken most of it, so that pages never pile up."""
+        self.say(text)
+        await self._writable.wait()
 
     def refuse(self, refused: Refused, id: Id = None) -> None:
-        self.deliver(
-            encode(
-                Error(
-                    id=refused.id if id is None else id,
-                    code=refused.code,
-                    detail=refused.detail,
-                    retry_after=refused.retry_after,
-                )
+        self.tell(
+            Error(
+                id=refused.id if id is None else id,
+                code=refused.code,
+                detail=refused.detail,
+                retry_after=refused.retry_after,
             )
         )
 
     def close_later(self, code: Close, reason: str) -> None:
-        """Nothing more is sent but the close: what waits may be what this person must not see any more."""
-        if self._closing is None:
-            self._closing = (code, reason)
-            self._outbox.clear()
-            self._wake.set()
-            self._drained.set()
+        """Nothing more is sent but the close: what comes may be what this person must not see any more."""
+        if not self._is_closing:
+            self.over()
+            self._wire.close(int(code), reason)
 
-    def _put(self, text: str) -> None:
-        self._outbox.append(text)
-        self._waiting += len(text)
-        self._wake.set()
-        self._drained.clear()
+    def over(self) -> None:
+        """It hears and is told nothing more."""
+        if not self._is_closing:
+            self._is_closing = True
+            hub.gone(self, self.groups)
+            self._writable.set()
+            for ending in (self._patience, self._catching_up):
+                if ending is not None:
+                    ending.cancel()
 
-    async def _write(self) -> None:
-        while self._closing is None:
-            while self._outbox and self._closing is None:
-                text = self._outbox.popleft()
-                await self._send({"type": "websocket.send", "text": text})
-                self._waiting -= len(text)
-            self._drained.set()
-            self._wake.clear()
-            if not self._outbox and self._closing is None:
-                await self._wake.wait()
-        code, reason = self._closing
-        await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
+    def farewell(self, retry_after: float) -> None:
+        """The server stops: told when to come back, once the command under way has been answered."""
+        self._farewell = retry_after
+        if not self._is_busy:
+            self.close_later(Close.RESTARTING, f"{retry_after:.1f}")
 
-    async def _closed(self) -> None:
-        """Let the writer say goodbye."""
-        await asyncio.Event().wait()
+    # A reader who does not keep up costs nobody anything: live frames stop, and are read from the database later.
+
+    def behind(self) -> None:
+        if self._is_closing or not self._writable.is_set():
+            return
+        self._writable.clear()
+        self._left_behind |= hub.fall_behind(self.groups, self)
+        self._patience = asyncio.get_running_loop().call_later(
+            PATIENCE, self.close_later, Close.TOO_SLOW, "Reading too slowly. Come back and replay."
+        )
+
+    def drained(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._writable.set()
+        if self._left_behind and self._catching_up is None and not self._is_closing:
+            self._catching_up = asyncio.create_task(self._catch_up(), name="socket catches up")
+
+    async def _catch_up(self) -> None:
+        try:
+            while self._left_behind and not self._is_closing:
+                await self._writable.wait()
+                async with self.taking_up:
+                    group, told = self._left_behind.popitem()
+                    if again := self.groups.get(group):
+                        await again(told)
+        except Exception as error:  # the database is away
+            log.warning("a reader could not catch up: %r", error)
+            self.close_later(Close.RESTARTING, "Come back in a moment.")
+        finally:
+            self._catching_up = None
 
     # Asked by the hub.
 

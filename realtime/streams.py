@@ -8,28 +8,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from realtime.fan_out import Audience, FanOut, Listener, Outlet
+from realtime.frames import EPHEMERAL, Batch, Frame
 from realtime.groups import Group
 from tenants import control
 
 HOLD = 0.1  # seconds a change waits for an earlier one that may be told later, though committed before
+MOST_KEPT = 1_000  # changes kept for somebody whose replay is being written; past it they read on in the database
 
 log = logging.getLogger("conclave.streams")
-
-
-class Listener(Protocol):
-    """A socket, as a stream sees it."""
-
-    @property
-    def user_id(self) -> int:
-        """Whose it is."""
-
-    def deliver(self, text: str) -> None:
-        """Take the text of a numbered change for sending. Must not block and must not raise."""
-
-    def deliver_signal(self, text: str) -> None:
-        """The same for something ephemeral: dropped first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,72 +30,93 @@ class Missed:
 
 
 Read = Callable[[int], Awaitable[Missed]]
+Told = tuple[Frame, Audience]
 
 
 class Stream:
-    def __init__(self, group: Group, read: Read) -> None:
+    def __init__(self, group: Group, read: Read, fan_out: FanOut) -> None:
         self.group, self._read = group, read
-        self.through: int | None = None  # delivered up to here; None: nobody listens yet
+        self.through: int | None = None  # told up to here; None: nobody listens yet
         self._began = 0  # where `through` was when the first one went live
         self._known = 0  # the highest number that anybody has told of
-        self.live: set[Listener] = set()
-        self.joining: dict[Listener, list[tuple[int, str]]] = {}
-        self._ahead: dict[Listener, int] = {}  # whose replay reached further than the stream: not told that again
+        self._outlet = Outlet(group.key, fan_out)
+        self._joining: dict[Listener, list[Frame] | None] = {}  # and what is kept for each; None: more than is kept
         self.last_traffic = 0.0
-        self._waiting: dict[int, str] = {}
+        self._waiting: dict[int, Told] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._repair: asyncio.Task[None] | None = None
 
+    # Who listens.
+
     def hold(self, listener: Listener) -> None:
         """From now on keep for this listener what is told, until it goes live."""
-        self.live.discard(listener)
-        self.joining[listener] = []
+        self._outlet.live.pop(listener, None)
+        self._joining[listener] = []
 
     def go_live(self, listener: Listener, through: int) -> bool:
         """Its replay up to `through` is written: tell it what came since, then everything, in one step.
 
-        False: meanwhile the stream has begun, with somebody whose replay reached further, and what lies between was
-        kept for nobody. It stays held; read on from `through`, and try again.
+        False: what lies between was kept for nobody, or was more than is kept. It stays held; read on from `through`,
+        and try again.
         """
-        if listener not in self.joining:
+        if listener not in self._joining:
             return True  # put out meanwhile: not let in
-        if self.through is not None and through < self._began:
+        kept = self._joining[listener]
+        if kept is None or (self.through is not None and through < self._began):
+            self._joining[listener] = []
             return False
-        for number, text in self.joining.pop(listener):
-            if number > through:
-                listener.deliver(text)
-        self.live.add(listener)
+        del self._joining[listener]
+        if rest := Batch(kept).after(through):
+            listener.deliver(rest)
+            through = rest.last or through
+        self._outlet.live[listener] = through
         if self.through is None:
             self.through = self._began = through
             self._advance()
-        elif self.check(through):
-            self._ahead[listener] = through
+        else:
+            self.check(through)
         return True
 
+    def fall_behind(self, listener: Listener) -> int | None:
+        """It takes no more for now. Returns up to where it has been told everything; None: it was not live."""
+        told = self._outlet.live.pop(listener, None)
+        self._forget_if_deserted()
+        return told
+
     def drop(self, listener: Listener) -> None:
-        self.live.discard(listener)
-        self.joining.pop(listener, None)
-        self._ahead.pop(listener, None)
-        if not self.live and not self.joining:
-            self.through = None
-            self._waiting.clear()
+        self._outlet.live.pop(listener, None)
+        self._joining.pop(listener, None)
+        self._forget_if_deserted()
 
     @property
     def is_deserted(self) -> bool:
-        return not self.live and not self.joining
+        return not self._outlet.live and not self._joining
 
-    def tell(self, number: int, text: str, only: Sequence[int] | None = None) -> None:
-        """One event from the layer. 0: ephemeral, told to whoever is live (and among `only`), and forgotten."""
+    def _forget_if_deserted(self) -> None:
+        if self.is_deserted:
+            self.through = None
+            self._waiting.clear()
+
+    # What they hear.
+
+    def tell(self, number: int, text: str | None, only: Audience = None) -> None:
+        """One event from the layer. 0: ephemeral, told to whoever is live (and among `only`), and forgotten. Without a
+        text it was too long to travel, and is read from the database."""
         self.last_traffic = asyncio.get_running_loop().time()
         if not control.fresh():
             return  # rights may have ended unseen; what is numbered is repaired when control can be read again
-        if number == 0:
-            for listener in self.live if only is None else [each for each in self.live if each.user_id in only]:
-                listener.deliver_signal(text)
+        if number == EPHEMERAL:
+            if self._outlet.live and text is not None:
+                self._outlet.push(Frame(text), only)
         elif self.through is None or number > self.through:
-            self._waiting[number] = text
             self._known = max(self._known, number)
-            self._advance()
+            if text is not None:
+                self._waiting[number] = Frame(text, number), only
+                self._advance()
+            elif number - 1 == self.through:
+                self._start_repair()  # nothing earlier is to come that would be worth waiting for
+            else:
+                self._repair_later()
 
     def check(self, head: int) -> bool:
         """The database is at `head`. True if this stream had not been told all of it; then it will be repaired."""
@@ -120,23 +129,23 @@ class Stream:
     def _advance(self) -> None:
         if self.through is None:
             return
-        while (text := self._waiting.pop(self.through + 1, None)) is not None:
+        while (told := self._waiting.pop(self.through + 1, None)) is not None:
             self.through += 1
-            self._fan(self.through, text)
+            self._fan(*told)
         for number in [number for number in self._waiting if number <= self.through]:
             del self._waiting[number]
         if self._waiting:
             self._repair_later()
 
-    def _fan(self, number: int, text: str) -> None:
-        for listener in self._all_but_those_ahead(number) if self._ahead else self.live:
-            listener.deliver(text)
-        for held in self.joining.values():
-            held.append((number, text))
+    def _fan(self, frame: Frame, only: Audience = None) -> None:
+        self._outlet.push(frame, only)
+        for listener, kept in self._joining.items():
+            if kept is not None and (only is None or listener.user_id in only):
+                kept.append(frame)
+                if len(kept) > MOST_KEPT:
+                    self._joining[listener] = None
 
-    def _all_but_those_ahead(self, number: int) -> set[Listener]:
-        self._ahead = {listener: through for listener, through in self._ahead.items() if through >= number}
-        return self.live - self._ahead.keys()
+    # Repair.
 
     def _repair_later(self) -> None:
         if self._timer is None and self._repair is None:
@@ -144,8 +153,10 @@ class Stream:
 
     def _start_repair(self) -> None:
         """Unless what was missing has come by itself in the meantime."""
-        self._timer = None
-        if self.through is not None and self.through < self._known:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._repair is None and self.through is not None and self.through < self._known:
             self._repair = asyncio.create_task(self._read_missing(), name=f"repair {self.group.name}")
 
     async def _read_missing(self) -> None:
@@ -167,6 +178,6 @@ class Stream:
             return
         for number, text in missed.changes:
             if number > self.through:
-                self._fan(number, text)
+                self._fan(Frame(text, number))
         self.through = max(self.through, missed.through)
         self._advance()

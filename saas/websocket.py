@@ -1,9 +1,12 @@
-"""The server's end of a WebSocket: uvicorn's own protocol, with our closing codes and an orderly farewell."""
+"""The server's end of a WebSocket: uvicorn's own protocol, with our closing codes, an orderly farewell, and a way for
+the application to write frames that are framed already (realtime/wires.py says what it may count on)."""
 
 import random
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from realtime.wires import EXTENSION, Owner
 
 LARGEST_FRAME = 64 * 1024  # bytes; a longer message closes with 1009
 INVALID_TEXT = 4400
@@ -17,12 +20,67 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     drain = 0.0
     """Seconds over which the farewells of a stopping server are spread, so that not all come back at once."""
 
+    owner: Owner | None = None
+    """Whoever has taken this up as a Handle."""
+
     _leaving = False
     _refused = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.write = transport.write
+        self.unsent = transport.get_write_buffer_size
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # the task of the application has been made, and begins after this
+            extensions = self.scope["extensions"]
+            assert extensions is not None
+            extensions[EXTENSION] = {"handle": self}
 
     def data_received(self, data: bytes) -> None:
         if not self._refused:
             super().data_received(data)
+
+    def handle_close(self, event: Any) -> None:
+        self._tell_over()  # our answer is the last frame
+        super().handle_close(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tell_over()
+        super().connection_lost(exc)
+
+    def keepalive_timeout(self) -> None:
+        self._tell_over()
+        super().keepalive_timeout()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.owner is not None:
+            self.owner.behind()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.owner is not None:
+            self.owner.drained()
+
+    def close_with(self, code: int, reason: str) -> None:
+        """What uvicorn does with `websocket.close`, without waiting until all that was written before is read."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    def _tell_over(self) -> None:
+        if self.owner is not None:
+            self.owner.over()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
@@ -30,16 +88,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True  # refused as it should be; uvicorn would log it as an error of ours
 
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
-            self.frames = []
-            if not self.close_sent:
-                self.conn.fail(INVALID_TEXT, "not valid UTF-8")
-                self.handle_parser_exception()
-            return
+        if self.curr_msg_data_type == "text":
+            try:
+                text = b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                if not self.close_sent:
+                    self.conn.fail(INVALID_TEXT, "not valid UTF-8")
+                    self.handle_parser_exception()
+                return
+            # The owner may deal with it in its turn: after all that the application has still to receive.
+            if self.owner is not None and not self.close_sent and self.queue.empty() and self.owner.take(text):
+                self.frames = []
+                return
         super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
         """Says goodbye to a client that broke the protocol, and gives it time to hear it."""
+        self._tell_over()
         sent = self.conn.close_sent
         if sent is not None:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": sent.code, "reason": sent.reason})
@@ -51,6 +117,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(LINGER, self.transport.close)
 
     def shutdown(self) -> None:
+        """Asked by a server that stops. At a moment drawn by lot the owner says goodbye, and tells the client when to
+        come back."""
         if self._leaving or not self.drain or not self.handshake_complete or self.close_sent:
             super().shutdown()
             return
@@ -58,17 +126,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(random.uniform(0, self.drain), self._leave)
 
     def _leave(self) -> None:
-        if not self.transport.is_closing():
+        if self.transport.is_closing() or self.close_sent:
+            return
+        if self.owner is not None:
+            self.owner.farewell(random.uniform(0.1, max(1.0, self.drain)))
+        else:
             super().shutdown()
 
 
 def draining_over(seconds: float) -> type[WebSocketProtocol]:
     return type("DrainingWebSocketProtocol", (WebSocketProtocol,), {"drain": seconds})
-
-
-def _is_text(frames: list[bytes]) -> bool:
-    try:
-        b"".join(frames).decode()
-    except UnicodeDecodeError:
-        return False
-    return True

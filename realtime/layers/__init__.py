@@ -62,6 +62,8 @@ class Layer:
     """Somebody who is listening when the broker drops all connections hears what is sent once it is back."""
     tells_gaps: bool = False
     """Has `on_gap`."""
+    fans_out: bool = False
+    """Has the extension `fan-out`: events go to a function, without a channel, a queue or a task in between."""
 
 
 def configured(name: str, *, database_url: str, redis_url: str) -> Config:
@@ -90,10 +92,14 @@ def _postgres(database_url: str, redis_url: str) -> Config:
 
 
 def _redis(database_url: str, redis_url: str) -> Config:
+    return {"url": redis_url, "capacity": CAPACITY}
+
+
+def _channels_redis(database_url: str, redis_url: str) -> Config:
     return {"hosts": _hosts(redis_url), "capacity": CAPACITY}
 
 
-def _redis_pubsub(database_url: str, redis_url: str) -> Config:
+def _channels_redis_pubsub(database_url: str, redis_url: str) -> Config:
     return {"hosts": _hosts(redis_url)}
 
 
@@ -132,11 +138,24 @@ LAYERS = {
             adds_channels_of_others=False,
             refuses_lookalike_names=True,
             tells_gaps=True,
+            fans_out=True,
+        ),
+        Layer(
+            name="redis",
+            backend="realtime.layers.redis.RedisChannelLayer",
+            config=_redis,
+            closed_by="close",
+            needs_redis=True,
+            keeps_for_later_readers=False,
+            adds_channels_of_others=False,
+            refuses_lookalike_names=True,
+            tells_gaps=True,
+            fans_out=True,
         ),
         Layer(
             name="channels-redis",
             backend="channels_redis.core.RedisChannelLayer",
-            config=_redis,
+            config=_channels_redis,
             closed_by="close_pools",
             needs_redis=True,
             shares_capacity=True,
@@ -145,7 +164,7 @@ LAYERS = {
         Layer(
             name="channels-redis-pubsub",
             backend="channels_redis.pubsub.RedisPubSubChannelLayer",
-            config=_redis_pubsub,
+            config=_channels_redis_pubsub,
             closed_by="flush",
             needs_redis=True,
             hears_from_the_join_on=False,

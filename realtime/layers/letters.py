@@ -1,4 +1,4 @@
-"""What travels through PostgreSQL: one letter for a group or a channel, written as the text of a notification."""
+"""What travels through a broker: a body for everybody in a group or for one channel."""
 
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Self
 
 # PostgreSQL refuses notifications of 8,000 bytes and more.
 TOO_LONG = 8_000
+# Bytes of a body that fit into a notification whatever it is addressed to: with base64, and 160 for the envelope.
+ALWAYS_FITS = (TOO_LONG - 160) // 4 * 3
 
 
 class Kind(StrEnum):
@@ -19,10 +21,16 @@ class Address:
     kind: Kind
     name: str
 
+    @property
+    def topic(self) -> str:
+        """What somebody subscribes to who is to hear this: all channels of one process are one topic."""
+        return f"{self.kind}{self.name.partition('!')[0]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Sender and number make every letter unique: PostgreSQL drops equal notifications of one transaction."""
+    """As a notification of PostgreSQL. Sender and number make every letter unique: equal notifications of one
+    transaction are dropped there."""
 
     sender: str
     number: int

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -12,31 +11,25 @@ from psycopg.sql import SQL, Identifier
 from realtime.layers import spill
 from realtime.layers.letters import Heard
 from realtime.layers.mailboxes import Mailboxes
-from realtime.layers.sessions import PATIENCE, Session, connect
+from realtime.layers.retrying import PATIENCE, SILENCE, before_attempt
+from realtime.layers.sessions import Session, connect
 
 logger = logging.getLogger(__name__)
 
-# After so many seconds of silence the server is asked whether it is still there.
-SILENCE = 10.0
-# Seconds before the next attempt to connect: up to the first figure, then twice that, up to the second.
-SOONEST, LATEST = 0.1, 3.0
 # Publishers whose last number is remembered.
 SENDERS = 4_096
 
 
 class Listener:
-    def __init__(self, dsn: str, channel: str, mailboxes: Mailboxes) -> None:
+    def __init__(self, dsn: str, channel: str, mailboxes: Mailboxes, tell_gap: Callable[[], None]) -> None:
         self._dsn = dsn
         self._channel = channel
         self._mailboxes = mailboxes
-        self._on_gap: list[Callable[[], None]] = []
+        self._tell_gap = tell_gap
         self._heard: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
         self._attempts = 0
-
-    def on_gap(self, callback: Callable[[], None]) -> None:
-        self._on_gap.append(callback)
 
     async def listening(self) -> None:
         """Returns once this loop hears what is published; later interruptions are told as gaps, not waited for here."""
@@ -62,7 +55,7 @@ class Listener:
             except Exception as error:  # Whatever it was: a process that no longer listens is deaf without knowing it.
                 logger.warning("The channel layer hears nothing until it has reconnected: %s", error)
             self._attempts += 1
-            await asyncio.sleep(random.uniform(0, min(LATEST, SOONEST * 2**self._attempts)))
+            await asyncio.sleep(before_attempt(self._attempts))
 
     async def _listen(self) -> None:
         async with await connect(self._dsn) as session:
@@ -100,10 +93,3 @@ class Listener:
         if len(self._heard) > SENDERS:
             self._heard.popitem(last=False)
         return True
-
-    def _tell_gap(self) -> None:
-        for callback in self._on_gap:
-            try:
-                callback()
-            except Exception:
-                logger.exception("A callback for gaps has failed.")

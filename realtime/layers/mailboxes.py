@@ -1,11 +1,19 @@
 """The channels and groups of one event loop: bounded mailboxes, and who is in which group."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
+
+import msgpack
 
 from realtime.layers.letters import Address, Kind
+
+logger = logging.getLogger(__name__)
+
+Hear = Callable[[dict[str, Any]], None]
 
 # A consumer that was killed never leaves its groups. Channels ends a membership after a day.
 GROUP_EXPIRY = 86_400.0
@@ -79,6 +87,9 @@ class Mailboxes:
         self._expiry = expiry
         self._boxes: dict[str, Mailbox] = {}
         self._members: dict[str, set[str]] = {}
+        self._attached: dict[str, Hear] = {}
+        self.left: Callable[[str], None] = lambda group: None
+        """Called for every membership of a group, and everything attached to one, that has ended."""
 
     def open(self, channel: str) -> Mailbox:
         if channel not in self._boxes:
@@ -106,20 +117,43 @@ class Mailboxes:
             self._members[group].discard(channel)
             if not self._members[group]:
                 del self._members[group]
+            self.left(group)
+
+    def attach(self, group: str, hear: Hear) -> bool:
+        """Events of the group are handed to `hear`. True: to somebody else until now."""
+        before = self._attached.get(group)
+        self._attached[group] = hear
+        return before is not None
+
+    def detach(self, group: str) -> None:
+        if self._attached.pop(group, None) is not None:
+            self.left(group)
 
     def wanted(self, to: Address) -> bool:
-        return to.name in (self._members if to.kind is Kind.GROUP else self._boxes)
+        if to.kind is Kind.GROUP:
+            return to.name in self._attached or to.name in self._members
+        return to.name in self._boxes
 
     def deliver(self, to: Address, body: bytes) -> None:
-        names = self._members.get(to.name, ()) if to.kind is Kind.GROUP else [to.name]
-        for name in names:
+        if to.kind is Kind.CHANNEL:
+            self._boxes[to.name].put(body)
+            return
+        if hear := self._attached.get(to.name):
+            try:
+                hear(msgpack.unpackb(body, strict_map_key=False))
+            except Exception:
+                logger.exception("Whoever is attached to %s has failed.", to.name)
+        for name in self._members.get(to.name, ()):
             self._boxes[name].put(body)
 
     def clear(self) -> None:
         """Whoever is reading goes on to read: the mailboxes stay, empty and in no group."""
-        self._members.clear()
-        for box in self._boxes.values():
+        for channel, box in self._boxes.items():
+            for group in list(box.groups):
+                self.leave(group, channel)
             box.clear()
+        for group in list(self._attached):
+            self.detach(group)
 
     def forget_abandoned(self) -> None:
         for channel, box in list(self._boxes.items()):

@@ -10,7 +10,8 @@ import secrets
 from collections import deque
 
 from realtime.layers.letters import Address, Letter
-from realtime.layers.sessions import BROKEN, PATIENCE, Session, connect
+from realtime.layers.retrying import PATIENCE
+from realtime.layers.sessions import BROKEN, Session, connect
 from realtime.layers.spill import Spill
 
 LETTERS_AT_ONCE = 256
@@ -35,14 +36,14 @@ class Publisher:
         self._session: Session | None = None
         self._spill = Spill()
 
-    async def publish(self, to: Address, body: bytes) -> None:
-        """Returns when the letter is committed, and raises what kept it from being so."""
+    def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
+        """The future is done when the letter is committed, or holds what kept it from being so."""
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((Letter(self._sender, next(self._numbers), to, body), committed))
         self._queued.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._publish_batches(), name="conclave layer: publisher")
-        await committed
+        return committed
 
     async def close(self) -> None:
         if self._task is not None:

@@ -6,13 +6,12 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from realtime.layers.retrying import PATIENCE
+
 Session: TypeAlias = AsyncConnection[TupleRow]
 
 # What another session may mend.
 BROKEN = (psycopg.Error, OSError, TimeoutError)
-
-# Seconds without an answer after which the other side is taken for gone, though nothing has closed the connection.
-PATIENCE = 10.0
 
 
 async def connect(dsn: str) -> Session:

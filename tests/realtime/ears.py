@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from realtime.fan_out import FanOut, Outlet
+from realtime.frames import Batch
 from realtime.streams import Missed
 
 PATIENCE = 15.0
@@ -11,15 +13,25 @@ PATIENCE = 15.0
 class Ear:
     """A listener: keeps the numbers it was told."""
 
+    user_id = 1
+
     def __init__(self) -> None:
         self.heard: list[int] = []
         self.signals: list[str] = []
 
-    def deliver(self, text: str) -> None:
-        self.heard.append(int(text))
+    def deliver(self, batch: Batch) -> None:
+        self.heard += [frame.number for frame in batch.frames if frame.number]
+        self.signals += [frame.text for frame in batch.frames if not frame.number]
 
-    def deliver_signal(self, text: str) -> None:
-        self.signals.append(text)
+
+class AtOnce(FanOut):
+    """No turns and no rests: whatever is due is written on the spot."""
+
+    def due(self, outlet: Outlet, at: float) -> None:
+        while True:
+            outlet.write(1 << 60)
+            if outlet.ended():
+                return
 
 
 class Room:

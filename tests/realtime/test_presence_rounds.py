@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from realtime import leases
 from realtime import presence as presence_module
 from realtime.crowds import MOST_NAMED
+from realtime.frames import Batch
 from realtime.hub import Hub
 from realtime.presence import Presence
 from tenants import control
@@ -34,8 +35,8 @@ class Socket:
     def user_id(self) -> int:
         return self.actor.user_id
 
-    def deliver(self, text: str) -> None:
-        self.heard.append(json.loads(text))
+    def deliver(self, batch: Batch) -> None:
+        self.heard += [json.loads(frame.text) for frame in batch.frames]
 
 
 def somebody(space: Space, user_id: int) -> Socket:

@@ -10,7 +10,7 @@ import pytest
 from realtime import groups, streams
 from realtime.streams import Missed, Stream
 from tenants import control
-from tests.realtime.ears import Ear, Room, until
+from tests.realtime.ears import AtOnce, Ear, Room, until
 
 GROUP = groups.room("a" * 10, "general")
 
@@ -23,7 +23,7 @@ def prompt() -> Iterator[None]:
 
 
 def listening(room: Room, since: int = 0) -> tuple[Stream, Ear]:
-    stream, ear = Stream(GROUP, room.read), Ear()
+    stream, ear = Stream(GROUP, room.read, AtOnce()), Ear()
     stream.hold(ear)
     assert stream.go_live(ear, since)
     return stream, ear
@@ -87,7 +87,7 @@ async def test_a_number_that_a_later_change_superseded_is_not_waited_for() -> No
     async def read(number: int) -> Missed:
         return Missed([(3, "3")], 3)
 
-    stream, ear = Stream(GROUP, read), Ear()
+    stream, ear = Stream(GROUP, read, AtOnce()), Ear()
     stream.hold(ear)
     stream.go_live(ear, 1)
     tell(stream, 4)
@@ -103,7 +103,7 @@ async def test_a_reading_that_fails_is_made_again() -> None:
             raise failure
         return await room.read(number)
 
-    stream, ear = Stream(GROUP, read), Ear()
+    stream, ear = Stream(GROUP, read, AtOnce()), Ear()
     stream.hold(ear)
     stream.go_live(ear, 0)
     tell(stream, 2)
@@ -139,7 +139,7 @@ async def test_a_slow_replay_is_not_overtaken_by_a_stream_that_begins_beyond_it(
     """Two come at once to a room that nobody heard. One has read up to 1 when 2 and 3 are said and the other, who has
     read up to 3, goes live first: 2 and 3 are nobody's gap then, but the slow one's."""
     room = Room(head=1)
-    stream, slow, quick = Stream(GROUP, room.read), Ear(), Ear()
+    stream, slow, quick = Stream(GROUP, room.read, AtOnce()), Ear(), Ear()
     stream.hold(slow)
     through = await room.replay(slow, 0)
     room.head = 3
@@ -218,7 +218,7 @@ async def test_whoever_comes_whenever_hears_every_number_once_and_in_order(seed:
 
     room = Room(page=chance.choice([1, 3, 1000]))
     room.pause = pause
-    stream = Stream(GROUP, room.read)
+    stream = Stream(GROUP, room.read, AtOnce())
     reached: dict[Ear, int] = {}  # everybody who listens now, and since which number
 
     async def say() -> None:

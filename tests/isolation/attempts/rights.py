@@ -7,6 +7,8 @@ import pytest
 
 from realtime import groups
 from realtime.chat import hosting, messages, rooms
+from realtime.fan_out import FanOut
+from realtime.frames import Batch
 from realtime.protocol import Post, Refused
 from realtime.streams import Missed, Stream
 from tenants import control
@@ -73,12 +75,15 @@ async def delivery_while_nobody_knows_who_may_hear(ring: Ring) -> None:
     heard: list[str] = []
 
     class Ear:
-        deliver = deliver_signal = staticmethod(heard.append)
+        user_id = 1
+
+        def deliver(self, batch: Batch) -> None:
+            heard.extend(frame.text for frame in batch.frames)
 
     async def nothing(number: int) -> Missed:
         return Missed([], number)
 
-    stream = Stream(groups.room(ring.ours.org.key, "general"), nothing)
+    stream = Stream(groups.room(ring.ours.org.key, "general"), nothing, FanOut())
     ear = Ear()
     stream.hold(ear)
     stream.go_live(ear, 0)
@@ -86,4 +91,5 @@ async def delivery_while_nobody_knows_who_may_hear(ring: Ring) -> None:
     with patch.object(control, "_last_reading", float("-inf")):
         stream.tell(2, "unknown")
         stream.tell(0, "unknown")
+    await asyncio.sleep(0)
     assert heard == ["known"]

@@ -1,0 +1,178 @@
+"""Writing one thing to many sockets: what piles up shares one write, and no organisation waits for another's crowd.
+
+Per delivery the kernel is the price (about 5.6 us for a write to a local socket, measured), so under load fewer and
+longer writes are all that helps. A group that has just been written to waits for a part of the time that this took,
+and what comes meanwhile goes with the next write; a quiet group waits for nothing.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Collection, Iterator
+from time import perf_counter
+from typing import Protocol
+
+from realtime.frames import Batch, Frame
+
+# After a writing of `t` seconds a group rests for PACE * t, at most REST seconds.
+PACE, REST = 0.5, 0.005
+# Deficit round robin: what an organisation may write before it is another's turn, in bytes; a write costs as much as
+# this many bytes on top of its own (a syscall costs what copying some kilobytes does).
+QUANTUM, WRITE = 256 * 1024, 1024
+
+
+class Listener(Protocol):
+    """A socket, as what is told sees it."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+    def deliver(self, batch: Batch) -> None:
+        """Take it for sending. Must not block and must not raise."""
+
+
+Audience = Collection[int] | None  # people; None: everybody
+
+log = logging.getLogger("conclave.fan_out")
+
+
+class Outlet:
+    """Those who hear one stream live, and what waits to be written to them."""
+
+    def __init__(self, key: str, fan_out: "FanOut") -> None:
+        self.key = key  # the organisation's: its turns are shared
+        self.live: dict[Listener, int] = {}  # and the number up to which each has been told
+        self._fan_out = fan_out
+        self._pending: list[tuple[Frame, Audience]] = []
+        self._writing: Iterator[int] | None = None
+        self._took = 0.0  # seconds, the writing under way
+        self._rests_until = 0.0
+        self._is_due = False
+
+    def push(self, frame: Frame, only: Audience = None) -> None:
+        """To everybody who is live when it is written, but for those whom it is not for, or who have it already."""
+        self._pending.append((frame, only))
+        if not self._is_due:
+            self._is_due = True
+            self._fan_out.due(self, self._rests_until)
+
+    def write(self, most: int) -> int:
+        """Go on writing until about so much is spent; returns what was."""
+        began, spent = perf_counter(), 0
+        if self._writing is None:
+            pending, self._pending, self._took = self._pending, [], 0.0
+            self._writing = self._writes(pending)
+        for cost in self._writing:
+            spent += cost
+            if spent >= most:
+                break
+        else:
+            self._writing = None
+        now = perf_counter()
+        self._took += now - began
+        if self._writing is None:
+            self._rests_until = now + min(PACE * self._took, REST)
+        return spent
+
+    def ended(self) -> bool:
+        """Is the turn of this outlet over? If more has come meanwhile, it is due again, after its rest."""
+        if self._writing is not None:
+            return False
+        self._is_due = bool(self._pending)
+        if self._is_due:
+            self._fan_out.due(self, self._rests_until)
+        return True
+
+    def _writes(self, pending: list[tuple[Frame, Audience]]) -> Iterator[int]:
+        for batch, only in _batches(pending):
+            cost, first, last = batch.size + WRITE, batch.first, batch.last
+            for listener in list(self.live):
+                told = self.live.get(listener)
+                if told is None or (only is not None and listener.user_id not in only):
+                    continue  # has left meanwhile, or it is not theirs
+                if first is None or told < first:
+                    listener.deliver(batch)
+                elif rest := batch.after(told):
+                    listener.deliver(rest)
+                if last is not None and last > told and listener in self.live:  # delivering may have put it out
+                    self.live[listener] = last
+                yield cost
+
+
+def _batches(pending: list[tuple[Frame, Audience]]) -> Iterator[tuple[Batch, Audience]]:
+    """What is for everybody goes together; what is for some stands alone between, so that the order stays."""
+    together: list[Frame] = []
+    for frame, only in pending:
+        if only is None:
+            together.append(frame)
+            continue
+        if together:
+            yield Batch(together), None
+            together = []
+        yield Batch([frame]), only
+    if together:
+        yield Batch(together), None
+
+
+class FanOut:
+    """The turns of a process: one organisation after the other writes to its sockets, and the event loop in between."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, _Turn] = {}
+        self._order: deque[str] = deque()
+        self._runs = False
+
+    def due(self, outlet: Outlet, at: float) -> None:
+        """This outlet has something to write, not before `at` (of perf_counter)."""
+        wait = at - perf_counter()
+        if wait > 0.0005:  # timers count milliseconds
+            asyncio.get_running_loop().call_later(wait, self._queue, outlet)
+        else:
+            self._queue(outlet)
+
+    def _queue(self, outlet: Outlet) -> None:
+        turn = self._turns.get(outlet.key)
+        if turn is None:
+            turn = self._turns[outlet.key] = _Turn()
+            self._order.append(outlet.key)
+        turn.outlets.append(outlet)
+        if not self._runs:
+            self._runs = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        """A quantum's worth of turns, and then whatever else the loop has to do."""
+        left = QUANTUM
+        while self._order and left > 0:
+            key = self._order.popleft()
+            turn = self._turns[key]
+            turn.credit += QUANTUM
+            while turn.outlets and turn.credit > 0:
+                spent = self._write(turn.outlets[0], turn.credit)
+                turn.credit -= spent
+                left -= spent
+                if turn.outlets[0].ended():
+                    turn.outlets.popleft()
+            if turn.outlets:
+                self._order.append(key)
+            else:
+                del self._turns[key]
+        self._runs = bool(self._order)
+        if self._runs:
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _write(self, outlet: Outlet, most: int) -> int:
+        try:
+            return outlet.write(most)
+        except Exception:  # a listener broke its word; the turns of the others go on
+            log.exception("what was to be written to a group is lost to some of it")
+            return WRITE
+
+
+class _Turn:
+    """What is left of one organisation's turn, and what it has to write."""
+
+    def __init__(self) -> None:
+        self.credit = 0
+        self.outlets: deque[Outlet] = deque()

@@ -1,0 +1,158 @@
+"""The way out to one socket: straight to the server's transport where the server offers it, else through ASGI.
+
+A server of ours puts a `Handle` into the ASGI scope, as `scope["extensions"][EXTENSION]["handle"]`. Frames are written
+to it as they are, at once and without waiting; it tells its owner when the reader does not keep up.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Protocol
+
+from realtime.frames import Batch
+
+EXTENSION = "conclave.wire"
+
+# Characters that may wait where a server makes us wait; then the reader is behind.
+MOST_WAITING = 64 * 1024
+
+log = logging.getLogger("conclave.wires")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Owner(Protocol):
+    """Whoever lives at this end of a socket. Called on the event loop; must not block and must not raise."""
+
+    def take(self, text: str) -> bool:
+        """A frame has come. True: it is dealt with; False: hand it to the application through ASGI's `receive`."""
+
+    def behind(self) -> None:
+        """More waits to be read than should."""
+
+    def drained(self) -> None:
+        """The reader has caught up."""
+
+    def farewell(self, retry_after: float) -> None:
+        """The server is stopping: close this socket when what is under way is done."""
+
+    def over(self) -> None:
+        """Nothing that is written from now on arrives."""
+
+
+class Handle(Protocol):
+    """What a server offers."""
+
+    owner: Owner | None
+
+    def write(self, data: bytes) -> None:
+        """Frames, framed by us. After all that was written before."""
+
+    def unsent(self) -> int:
+        """Bytes that wait for the reader."""
+
+    def close_with(self, code: int, reason: str) -> None:
+        """A close frame, after all that was written before."""
+
+
+class Wire(Protocol):
+    def write(self, batch: Batch) -> None: ...
+    def unsent(self) -> int: ...
+    def close(self, code: int, reason: str) -> None: ...
+
+
+def wire_of(scope: Any, send: Send, owner: Owner) -> Wire:
+    offered = scope.get("extensions", {}).get(EXTENSION)
+    if offered is None:
+        return AsgiWire(send, owner)
+    handle: Handle = offered["handle"]
+    handle.owner = owner
+    return DirectWire(handle)
+
+
+class DirectWire:
+    def __init__(self, handle: Handle) -> None:
+        self._write, self.unsent, self.close = handle.write, handle.unsent, handle.close_with
+
+    def write(self, batch: Batch) -> None:
+        self._write(batch.wire)
+
+
+class AsgiWire:
+    """Through ASGI's `send`, without a queue or a task as long as the server takes what it is given at once, as daphne
+    does."""
+
+    def __init__(self, send: Send, owner: Owner) -> None:
+        self._send, self._owner = send, owner
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._size = 0
+        self._task: asyncio.Task[None] | None = None
+        self._is_behind = self._is_over = False
+
+    def write(self, batch: Batch) -> None:
+        for frame in batch.frames:
+            self._put(frame.message)
+
+    def unsent(self) -> int:
+        return self._size
+
+    def close(self, code: int, reason: str) -> None:
+        self._put({"type": "websocket.close", "code": code, "reason": reason})
+
+    def _put(self, message: dict[str, Any]) -> None:
+        if self._is_over:
+            return
+        if self._task is not None:
+            self._waiting.append(message)
+            self._size += _size(message)
+            if self._size > MOST_WAITING and not self._is_behind:
+                self._is_behind = True
+                self._owner.behind()
+            return
+        sending = self._send(message).__await__()
+        try:
+            waits_for = next(sending)
+        except StopIteration:
+            return
+        except Exception as error:
+            self._end(error)
+            return
+        self._task = asyncio.get_running_loop().create_task(self._go_on(_Rest(sending, waits_for)), name="wire")
+
+    async def _go_on(self, sending: Awaitable[None]) -> None:
+        try:
+            await sending
+            while self._waiting:
+                message = self._waiting.popleft()
+                await self._send(message)
+                self._size -= _size(message)
+        except Exception as error:
+            self._end(error)
+        finally:
+            self._task = None
+        if self._is_behind and not self._is_over:
+            self._is_behind = False
+            self._owner.drained()
+
+    def _end(self, error: Exception) -> None:
+        """The server no longer takes anything, which is how it says that the client has gone."""
+        log.debug("a socket takes nothing more: %r", error)
+        self._is_over = True
+        self._waiting.clear()
+        self._owner.over()
+
+
+class _Rest:
+    """What is left of something awaited that has been begun, and waits for a future."""
+
+    def __init__(self, begun: Generator[Any, None, None], waits_for: Any) -> None:
+        self._begun, self._waits_for = begun, waits_for
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self._waits_for
+        yield from self._begun
+
+
+def _size(message: dict[str, Any]) -> int:
+    return len(message.get("text", ""))
