@@ -58,6 +58,14 @@ class Layer:
     longest_group: int = 99
     carries_every_size: bool = True
     one_copy_to_readers_that_start_at_once: bool = True
+    cancelled_readers_miss_nothing: bool = True
+    """`receive` may be cancelled at any moment: every event comes, and in order."""
+    drops_the_newest: bool = True
+    """Of what is too much for a channel that is not read while its neighbours are, rather than the oldest."""
+    publishes_after_fork: bool = True
+    """In a process that was forked from one that has used it."""
+    leaves_nothing_behind: bool = True
+    """Channels that come and go cost no memory."""
     hears_after_lost_connections: bool = True
     """Somebody who is listening when the broker drops all connections hears what is sent once it is back."""
     tells_gaps: bool = False
@@ -159,6 +167,8 @@ LAYERS = {
             closed_by="close_pools",
             needs_redis=True,
             shares_capacity=True,
+            cancelled_readers_miss_nothing=False,
+            drops_the_newest=False,
             hears_after_lost_connections=False,
         ),
         Layer(
@@ -174,6 +184,7 @@ LAYERS = {
             tells_when_full=False,
             drops_expired=False,
             refuses_bad_names=False,
+            cancelled_readers_miss_nothing=False,
         ),
         Layer(
             name="channels-postgres",
@@ -188,6 +199,8 @@ LAYERS = {
             longest_group=89,
             carries_every_size=False,
             one_copy_to_readers_that_start_at_once=False,
+            publishes_after_fork=False,
+            leaves_nothing_behind=False,
             hears_after_lost_connections=False,
         ),
         Layer(

@@ -88,11 +88,14 @@ class Mailboxes:
         self._boxes: dict[str, Mailbox] = {}
         self._members: dict[str, set[str]] = {}
         self._attached: dict[str, Hear] = {}
+        self._looked_at = monotonic()
         self.left: Callable[[str], None] = lambda group: None
         """Called for every membership of a group, and everything attached to one, that has ended."""
 
     def open(self, channel: str) -> Mailbox:
         if channel not in self._boxes:
+            if monotonic() - self._looked_at > self._expiry:
+                self.forget_abandoned()
             self._boxes[channel] = Mailbox(self._capacity(channel), self._expiry)
         return self._boxes[channel]
 
@@ -156,6 +159,7 @@ class Mailboxes:
             self.detach(group)
 
     def forget_abandoned(self) -> None:
+        self._looked_at = monotonic()
         for channel, box in list(self._boxes.items()):
             if box.abandoned():
                 for group in list(box.groups):

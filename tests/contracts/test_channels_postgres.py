@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 @pytest.mark.timeout(600)
 def test_channels_postgres_does_what_it_declares() -> None:
     """In a process of its own: its module can be imported only where Django has it installed."""
-    suite = [str(HERE / name) for name in ("test_layers.py", "test_tenant.py")]
+    suite = [str(HERE / name) for name in ("test_layers.py", "test_lives.py", "test_tenant.py")]
     options = ["-q", "-c", os.devnull, "--rootdir", str(HERE.parent.parent), "--confcutdir", str(HERE)]
     plugins = ["-p", "no:django", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
