@@ -3,13 +3,14 @@
 from typing import Annotated, Any, Literal
 
 from ninja import Query, Router, Schema, Status
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from realtime import protocol
 from realtime.chat import conversations, hosting, rooms
 from realtime.chat.rooms import MOST_TITLE, MOST_TOPIC
 from realtime.protocol import Refused
 from realtime.rest import answered
+from tenants.exact import Exact
 from tenants.keyset import cut
 from tenants.people.models import User
 
@@ -27,16 +28,14 @@ class RoomsOut(Schema):
     next: str | None = None
 
 
-class RoomIn(Schema):
-    model_config = ConfigDict(extra="forbid")  # a room that was to be private must not become public by a slip
-
+class RoomIn(Exact):
     title: str
     room: Address | None = None
     kind: Literal["public", "private"] = "public"
     topic: Annotated[str, Field(max_length=MOST_TOPIC)] = ""
 
 
-class ChangeIn(Schema):
+class ChangeIn(Exact):
     title: Annotated[str, Field(max_length=MOST_TITLE)] | None = None
     topic: Annotated[str, Field(max_length=MOST_TOPIC)] | None = None
     announcements: bool | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 from realtime import protocol
 from realtime.notices import notices
 from realtime.rest import answered
+from tenants.exact import Exact
 from tenants.keyset import Newest, cut
 
 router = Router(tags=["notices"])
@@ -21,7 +22,7 @@ class NoticesOut(Schema):
     next: int | None = Field(description="What to ask for as `before` to read on; null at the oldest.")
 
 
-class NoticeIn(Schema):
+class NoticeIn(Exact):
     message: str
     title: str = ""
     level: str = "info"

@@ -8,6 +8,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from tenants.actor import Actor
+from tenants.exact import Exact
 from tenants.keyset import Newest, cut
 from tenants.people import invitations, members, profile, tokens
 from tenants.people.models import Invitation, Role, Token, User
@@ -31,7 +32,7 @@ class SessionOut(Schema):
     organization: OrganizationOut
 
 
-class ProfileIn(Schema):
+class ProfileIn(Exact):
     name: str | None = None
     shows_presence: bool | None = None
 
@@ -66,7 +67,7 @@ class RoleIn(Schema):
     role: Role
 
 
-class InvitationIn(Schema):
+class InvitationIn(Exact):
     email: str = Field("", description="Whom to mail it to. Without, a link is made.")
     role: Role = Role.MEMBER
     rooms: list[str] = Field(default_factory=list, description="Addresses of rooms that you see.")

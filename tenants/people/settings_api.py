@@ -6,6 +6,7 @@ from django.urls import reverse
 from ninja import Query, Router, Schema, Status
 from pydantic import AwareDatetime, Field
 
+from tenants.exact import Exact
 from tenants.keyset import Newest, cut
 from tenants.people import audit, logos, settings
 from tenants.people.models import AuditEntry
@@ -33,7 +34,7 @@ class SettingsOut(Schema):
     email_domains: list[str] | None = Field(description=HIDDEN)
 
 
-class SettingsIn(Schema):
+class SettingsIn(Exact):
     name: str | None = None
     time_zone: str | None = Field(None, description="A name of the tz database, like Europe/Berlin.")
     default_rooms: list[str] | None = Field(None, description="Addresses of public rooms.")

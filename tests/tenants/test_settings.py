@@ -84,6 +84,24 @@ def test_nonsense_is_refused_by_field(acme: Org, admin: Visitor, wished: dict[st
     assert admin.call("GET", "/settings").json()["name"] == "Acme"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "misspelt"),
+    [
+        ("PATCH", "/settings", {"require_second_factor": True}),
+        ("PATCH", "/profile", {"show_presence": False}),
+        ("POST", "/invitations", {"max_uses": 1}),
+        ("POST", "/rooms", {"title": "Plans", "private": True}),
+        ("PATCH", "/rooms/general", {"announcement": True}),
+        ("POST", "/notices", {"message": "Fire", "severity": "urgent"}),
+    ],
+)
+def test_a_misspelt_field_is_refused_and_not_left_out(acme: Org, method: str, path: str, misspelt: Any) -> None:
+    refused = call(acme.space, method, path, acme.owner.token, misspelt)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert list(misspelt)[-1] in refused.json()["detail"]
+
+
 def test_newcomers_are_put_into_public_rooms_only(acme: Org, globex: Org, admin: Visitor) -> None:
     token = acme.owner.token
     public = call(acme.space, "POST", "/rooms", token, {"title": "Tea"}).json()["room"]
