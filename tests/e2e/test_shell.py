@@ -207,6 +207,7 @@ def test_somebody_is_written_to_and_finds_the_conversation_under_the_others_name
     alice.page.get_by_role("checkbox", name="Bob").check()
     alice.page.get_by_role("button", name="Start writing").click()
     expect(alice.page.get_by_role("heading", name="Bob")).to_be_visible()
+    expect(alice.page.locator("[data-beginning]")).to_have_text("This is where your conversation with Bob begins.")
     alice.is_online()
     alice.says("Just between us")
 
@@ -214,6 +215,20 @@ def test_somebody_is_written_to_and_finds_the_conversation_under_the_others_name
     expect(conversation.locator("[data-mentions]")).to_contain_text("1")
     conversation.click()
     bob.sees_in_all("Just between us")
+
+
+def test_ones_own_face_has_the_same_colour_in_the_bar_as_beside_a_message(opens: Open, company: Company) -> None:
+    alice, bob = opens(company.alice), opens(company.bob)
+    room = room_of(alice, "Faces", bob)
+    faces = set()
+    for person in (alice, bob):
+        person.enters(room)
+        person.says("Here I am")
+        in_bar = person.page.locator("[popovertarget=account-menu] .avatar")
+        colour = in_bar.evaluate("face => getComputedStyle(face).backgroundColor")
+        expect(person.page.locator(".message .avatar").last).to_have_css("background-color", colour)
+        faces.add(colour)
+    assert len(faces) == 2
 
 
 def test_who_is_online_shows_beside_their_name_and_in_the_bar(opens: Open, company: Company) -> None:
