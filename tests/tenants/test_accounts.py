@@ -292,7 +292,9 @@ def test_a_deactivated_person_is_out(acme: Org) -> None:
     assert again is None
     assert browser.session().status_code == 401
     assert (control.PERSON, str(alice.pk)) in ended(acme.space)
-    assert Visitor(acme.space.url).sign_in(alice.email).headers["location"] == "/accounts/inactive/"
+    visitor = Visitor(acme.space.url)
+    assert visitor.sign_in(alice.email).headers["location"] == "/accounts/inactive/"
+    assert f"ask an admin of {acme.space.name}" in visitor.get("/accounts/inactive/").text
 
 
 def test_tries_to_guess_a_password_are_counted_by_the_organisation_alone(acme: Org, globex: Org) -> None:
