@@ -47,7 +47,7 @@ def test_no_page_scrolls_sideways(opens: Open, space: Space, server: Any, width:
         assert excess <= 0, f"{address} is {excess} px too wide for {width}"
 
 
-def test_everything_on_the_way_to_a_message_can_be_done_by_keyboard(opens: Open, space: Space) -> None:
+def test_everything_on_the_way_from_signing_in_to_a_reaction_can_be_done_by_keyboard(opens: Open, space: Space) -> None:
     alice = opens(space.home)
     keys = alice.page.keyboard
     alice.goes_to("/accounts/login/?next=/chat/general/")
@@ -65,6 +65,10 @@ def test_everything_on_the_way_to_a_message_can_be_done_by_keyboard(opens: Open,
     keys.type("Without a mouse")
     keys.press("Enter")
     alice.sees("Without a mouse")
+    tab_to(alice.page, ".message", "Shift+Tab")
+    keys.press("r")
+    keys.press("Enter")
+    expect(alice.page.get_by_role("button", name="👍 1: you")).to_be_visible()
 
 
 def test_reading_works_without_scripts(opens: Open, space: Space) -> None:
@@ -105,10 +109,10 @@ def test_a_script_put_into_a_page_is_kept_from_running_and_is_noticed(
     watched.troubles.clear()
 
 
-def tab_to(page: Any, selector: str) -> None:
-    """Presses Tab until the focus is there: within ten, or it cannot be reached."""
+def tab_to(page: Any, selector: str, key: str = "Tab") -> None:
+    """Presses Tab, or Shift+Tab, until the focus is there: within ten, or it cannot be reached."""
     for _ in range(10):
         if page.locator(f"{selector}:focus").count():
             return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not lead to {selector}")
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not lead to {selector}")
