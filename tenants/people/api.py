@@ -182,7 +182,8 @@ def leave(request: Any) -> Status[None]:
 def invite(request: Any, body: InvitationIn, response: HttpResponse) -> Status[dict[str, object]]:
     """By mail, for one person; or a link, which is in this answer and nowhere else."""
     made = invitations.make(request.actor, **body.dict())
-    response["Cache-Control"] = "no-store"
+    if made.url:
+        response["Cache-Control"] = "no-store"
     return Status(201, _invitation(made.invitation, request.actor.name) | {"url": made.url})
 
 

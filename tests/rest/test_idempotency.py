@@ -147,6 +147,16 @@ def test_a_secret_is_told_once_and_kept_nowhere(post: Post, acme: Org) -> None:
     assert first.json()["token"] not in str(rows)
 
 
+def test_a_mailed_invitation_has_no_secret_to_tell_and_is_answered_the_same(post: Post, acme: Org) -> None:
+    first, again = (post(acme, acme.owner, "/invitations", {"email": "bob@acme.example"}) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.content == again.content
+    links = [post(acme, acme.owner, "/invitations", {}, key="k-2") for _ in range(2)]
+    assert links[0].json()["url"]
+    assert told(links[1]) == (409, "answered_already")
+
+
 @pytest.mark.parametrize("key", ["", "a b", "x" * 101, "ä"])
 def test_a_key_that_is_none_is_refused(server: Running, acme: Org, key: str) -> None:
     with server.client(acme.space.slug, token=acme.owner.token) as http:
