@@ -63,7 +63,7 @@ class Layer:
     drops_the_newest: bool = True
     """Of what is too much for a channel that is not read while its neighbours are, rather than the oldest."""
     publishes_after_fork: bool = True
-    """In a process that was forked from one that has used it."""
+    """A process that was forked from one that has used it publishes, and the other one goes on."""
     leaves_nothing_behind: bool = True
     """Channels that come and go cost no memory."""
     hears_after_lost_connections: bool = True

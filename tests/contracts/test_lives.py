@@ -1,5 +1,5 @@
-"""How layers bear the lives of those who use them: cancelled readers, slow ones, threads, forks, and a thousand who come
-and go."""
+"""How layers bear the lives of those who use them: cancelled readers, slow ones, threads, forks, and a thousand who
+come and go."""
 
 import asyncio
 import gc
@@ -109,12 +109,15 @@ async def test_a_process_that_was_forked_publishes_and_its_parent_goes_on(pair: 
     await asyncio.to_thread(child.join, 30)
     if child.is_alive():
         child.kill()
-
-    assert (child.exitcode == 0) == pair.layer.publishes_after_fork
-    if pair.layer.publishes_after_fork:
-        assert await pair.hear(channel) == {"type": "of.the.child"}
+    went_on = child.exitcode == 0
+    try:
         await pair.sender.group_send("general", {"type": "after"})
-        assert await pair.hear(channel) == {"type": "after"}
+    except Exception:  # parent and child have shared a connection
+        went_on = False
+
+    assert went_on == pair.layer.publishes_after_fork
+    if went_on:
+        assert [(await pair.hear(channel))["type"] for _ in range(2)] == ["of.the.child", "after"]
 
 
 async def test_a_thousand_who_come_and_go_leave_nothing_behind(pair: Pair, later: Callable[[float], None]) -> None:

@@ -172,5 +172,5 @@ def test_settings_are_made_from_a_name() -> None:
 
 
 def test_an_unknown_layer_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ValueError, match="no channel layer 'kafka': choose one of postgres, channels-redis, "):
+    with pytest.raises(ValueError, match="no channel layer 'kafka': choose one of postgres, redis, channels-redis, "):
         configured("kafka", database_url="postgresql:///x", redis_url="redis://h")
