@@ -7,12 +7,29 @@ from contextlib import contextmanager
 
 from infra.place import CannotStart
 from infra.supervisor import GaveUp, follow_parent
-from saas.env import Refused
+from saas.env import Refused, refuse
 
 Command = Callable[[Sequence[str]], None]
 
 REFUSED = 2  # exit code: something was asked for that cannot be; standard error holds one sentence
 GAVE_UP = 1
+
+
+HELP = """\
+conclave COMMAND; conclave COMMAND --help tells more
+
+  up            runs everything on this machine, with organisations to try it out
+  serve         answers browsers, programs and sockets
+  worker        runs jobs: mail, the pool of ready schemas, erasing
+  upgrade       brings the database up to date, and goes on where it was stopped
+  doctor        checks settings and database
+  operator      who sees the organisations at /operators/
+  organization  lists organisations; suspends, resumes or deletes one
+  bench         measures
+  screenshots   takes pictures of every page
+
+Every other command is Django's: conclave check, conclave dbshell.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,14 +52,33 @@ def guarded() -> Iterator[None]:
         _end("", 130)
 
 
+@contextmanager
+def database_answers() -> Iterator[None]:
+    """Refuses in a sentence what a database that is not there makes impossible."""
+    import psycopg
+    from django.db import OperationalError
+
+    try:
+        yield
+    except (OperationalError, psycopg.OperationalError) as error:
+        cause = error if isinstance(error, psycopg.OperationalError) else error.__cause__
+        if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # no server has said it
+            refuse(f"DATABASE_URL does not answer: {' '.join(str(cause).split())}")
+        raise
+
+
 def _run(arguments: Sequence[str]) -> None:
     ours = {"up": _up, "serve": _serve, "worker": _worker, "bench": _bench, "screenshots": _screenshots}
     if arguments and arguments[0] in ours:
         ours[arguments[0]](arguments[1:])
         return
+    if not arguments or (arguments[0] in {"help", "-h", "--help"} and len(arguments) == 1):
+        sys.stdout.write(HELP)
+        return
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["conclave", *arguments])
+    with database_answers():
+        execute_from_command_line(["conclave", *arguments])
 
 
 # Each imports what it needs when it is needed: `up` runs before there are settings, and servers pick their own loop.

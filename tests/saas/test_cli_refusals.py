@@ -93,6 +93,22 @@ def test_a_server_that_does_not_answer_is_refused(tmp_path, database, layer, nam
     assert "secret" not in sentence
 
 
+@pytest.mark.parametrize("command", [("organization", "list"), ("operator", "list"), ("upgrade",), ("doctor",)])
+def test_a_command_whose_database_does_not_answer_says_so_in_a_sentence(command):
+    closed = f"postgresql://somebody:secret@127.0.0.1:{free_port()}/conclave"
+    sentence = refusal(conclave(*command, DATABASE_URL=closed))
+    assert sentence.startswith("DATABASE_URL does not answer: ")
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize("asked", [(), ("help",), ("--help",)])
+def test_who_asks_conclave_what_it_can_do_is_told(asked):
+    told = conclave(*asked)
+    assert told.returncode == 0
+    for command in ("up", "serve", "worker", "upgrade", "doctor", "operator", "organization", "bench", "screenshots"):
+        assert f"\n  {command} " in told.stdout
+
+
 def test_a_second_conclave_on_the_same_folder_is_refused(tmp_path):
     from infra.place import Ownership
 
