@@ -23,6 +23,7 @@ from tenants.problems import Problem
 from tenants.schema import current_key, entered
 from tenants.signals import founded
 from tests.cast import PASSWORD, Org
+from tests.running import Running
 from tests.tenants.visitors import Visitor, call, mails
 
 
@@ -45,6 +46,18 @@ def apply(visitor: Visitor | None = None, **told: Any) -> httpx.Response:
 def post(body: str, visitor: Visitor | None = None) -> httpx.Response:
     http = (visitor or Visitor(settings.PUBLIC_URL)).http
     return asyncio.run(http.post("/api/v1/organizations", content=body, headers={"content-type": "application/json"}))
+
+
+def test_a_server_keeps_a_password_as_an_expensive_hash(server: Running) -> None:
+    asked = application()
+
+    with server.client() as machine:
+        assert machine.post("/api/v1/organizations", json=asked).status_code == 201
+
+    space = directory.look_up(f"{asked['slug']}.{settings.BASE_DOMAIN}")
+    assert space
+    with entered(space.schema_name):
+        assert User.objects.get().password.startswith("argon2$argon2id$v=19$m=47104,t=1,p=1$")
 
 
 def test_a_machine_signs_up_and_chats_at_once() -> None:
