@@ -56,7 +56,6 @@ class Socket(AsyncConsumer, ABC):
         self._catching_up: asyncio.Task[None] | None = None
         self._frames, self._flood = limits.frames(self.key), limits.flood(self.key)
         await receive()  # websocket.connect
-        await send({"type": "websocket.accept"})
         self._wire = wire_of(scope, send, self)
         try:
             await self._serve(receive)
@@ -124,6 +123,7 @@ class Socket(AsyncConsumer, ABC):
                 self.refuse(refused)
 
     async def _let_in(self) -> None:
+        """The handshake is answered with the first word, or when all is taken up: a socket that is open hears."""
         try:
             with answering(None):
                 await hub.started()
@@ -131,6 +131,7 @@ class Socket(AsyncConsumer, ABC):
                     raise Refused("rate_limited", "Your organisation has as many open sockets as its plan allows.", 30)
                 hub.rights.register(self)
                 await self.opened()
+            self._wire.accept()
         except Refused as refused:
             self.close_later(_CLOSES.get(refused.code, Close.FLOODING), refused.detail)
 

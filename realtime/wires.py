@@ -57,6 +57,9 @@ class Handle(Protocol):
 
 
 class Wire(Protocol):
+    """Accepts the socket with the first thing that is written, unless `accept` has come before."""
+
+    def accept(self) -> None: ...
     def write(self, batch: Batch) -> None: ...
     def unsent(self) -> int: ...
     def close(self, code: int, reason: str) -> None: ...
@@ -68,15 +71,25 @@ def wire_of(scope: Any, send: Send, owner: Owner) -> Wire:
         return AsgiWire(send, owner)
     handle: Handle = offered["handle"]
     handle.owner = owner
-    return DirectWire(handle)
+    return DirectWire(handle, AsgiWire(send, owner))
 
 
 class DirectWire:
-    def __init__(self, handle: Handle) -> None:
-        self._write, self.unsent, self.close = handle.write, handle.unsent, handle.close_with
+    def __init__(self, handle: Handle, asgi: "AsgiWire") -> None:
+        self._handle, self._asgi = handle, asgi
+        self._write, self.unsent = handle.write, handle.unsent
+
+    def accept(self) -> None:
+        self._asgi.accept()
 
     def write(self, batch: Batch) -> None:
+        if not self._asgi.is_accepted:
+            self.accept()
         self._write(batch.wire)
+
+    def close(self, code: int, reason: str) -> None:
+        self.accept()
+        self._handle.close_with(code, reason)
 
 
 class AsgiWire:
@@ -89,8 +102,15 @@ class AsgiWire:
         self._size = 0
         self._task: asyncio.Task[None] | None = None
         self._is_behind = self._is_over = False
+        self.is_accepted = False
+
+    def accept(self) -> None:
+        if not self.is_accepted:
+            self.is_accepted = True
+            self._put({"type": "websocket.accept"})
 
     def write(self, batch: Batch) -> None:
+        self.accept()
         for frame in batch.frames:
             self._put(frame.message)
 
@@ -98,6 +118,7 @@ class AsgiWire:
         return self._size
 
     def close(self, code: int, reason: str) -> None:
+        self.accept()
         self._put({"type": "websocket.close", "code": code, "reason": reason})
 
     def _put(self, message: dict[str, Any]) -> None:

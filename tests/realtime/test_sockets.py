@@ -36,6 +36,29 @@ async def test_a_script_that_knows_address_and_token_talks_to_everybody(server: 
             }
 
 
+async def test_a_socket_that_is_open_hears_what_is_said_from_then_on(server: Running, acme: Org) -> None:
+    bob = acme.add("bob")
+    async with (
+        opened(server, acme, "/ws/chat/general/", by=acme.owner) as script,
+        opened(server, acme, "/ws/notification/", by=acme.owner) as announcer,
+    ):
+        for number in range(5):
+            async with opened(server, acme, "/ws/chat/general/", by=bob) as other:
+                await script.says({"message": f"m{number}"})
+                await other.hears(message=f"m{number}")
+            async with opened(server, acme, "/ws/notification/", by=bob) as other:
+                await announcer.says({"message": f"n{number}"})
+                await other.hears(on="notice", message=f"n{number}")
+
+
+async def test_a_frame_that_is_too_long_right_after_opening_leaves_no_traceback(server: Running, acme: Org) -> None:
+    for _ in range(10):
+        async with opened(server, acme, by=acme.owner) as client:
+            await client.says("x" * 70_000)
+            assert await client.is_closed() == 1009
+    assert "Traceback" not in server.said
+
+
 async def test_since_tells_what_was_missed_and_goes_on_live(server: Running, acme: Org) -> None:
     async with opened(server, acme, "/ws/chat/general/", by=acme.owner) as client:
         for number in range(5):
