@@ -7,7 +7,8 @@ A message, file by file:
     events.py             after the commit: encoded once, one message through the layer
     layers/               the plug: Redis or Postgres, one setting
     hub.py, streams.py    once per process: in the order of numbers, what was lost is read again
-    socket.py             one bounded queue per socket
+    fan_out.py            one write to each socket, for all that has piled up
+    wires.py              straight to the server's transport, or through ASGI
 
 A notice takes the same road from notices/notices.py on. protocol.py is the wire; groups.py spells who hears.
 """

@@ -10,6 +10,14 @@ from tenants.schema import control_in_public
 
 PATIENCE = 5.0
 
+_is_draining = False
+
+
+def drain_begins() -> None:
+    """From now on this process is not ready: it is about to stop."""
+    global _is_draining
+    _is_draining = True
+
 
 async def health(scope: Any, receive: Any, send: Any) -> None:
     status, word = (200, b"ok") if scope["path"] == "/livez" else await _readiness()
@@ -19,7 +27,9 @@ async def health(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _readiness() -> tuple[int, bytes]:
-    """`degraded`: posts are stored, and delivered by repair. Not ready: they cannot be stored."""
+    """`degraded`: posts are stored, and delivered by repair. Not ready: about to stop, or they cannot be."""
+    if _is_draining:
+        return 503, b"draining"
     try:
         await asyncio.wait_for(hub.started(), PATIENCE)
         await asyncio.wait_for(control_in_public(_can_write), PATIENCE)

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ CONCLAVE = (sys.executable, "-m", "saas.cli")
 HOME = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}  # where CONCLAVE finds us, wherever it is run
 PROCESS = "CONCLAVE_PROCESS"  # the number of a server process among its siblings, from 0
 SERVERS = ("uvicorn", "daphne")
+NOTICE = 0.2  # of the drain: not ready, and still listening, so that whoever watches can send people elsewhere
 PING_EVERY = 20.0  # seconds; a socket that does not answer for as long again is closed
 
 
@@ -41,10 +42,11 @@ def serve(arguments: Sequence[str]) -> None:
     serve_metrics(settings.OPS_BIND, env.number(PROCESS, 0))
 
     from saas.asgi import application
+    from saas.health import drain_begins
 
     jobs_here = LAYERS[settings.LAYER].single_process
     run = run_daphne if options.server == "daphne" else run_uvicorn
-    run(application, listening, drain=options.drain, jobs_here=jobs_here)
+    run(application, listening, drain=options.drain, jobs_here=jobs_here, on_drain=drain_begins)
 
 
 def worker(arguments: Sequence[str]) -> None:
@@ -71,7 +73,16 @@ async def work(*, owns_process: bool = True) -> None:
         await working.run_worker_async(install_signal_handlers=owns_process, delete_jobs="successful")
 
 
-def run_uvicorn(application: Any, listening: socket.socket, *, drain: float, jobs_here: bool = False) -> None:
+def run_uvicorn(
+    application: Any,
+    listening: socket.socket,
+    *,
+    drain: float,
+    jobs_here: bool = False,
+    on_drain: Callable[[], None] = lambda: None,
+) -> None:
+    """At SIGTERM it is no longer ready, for a moment before it stops listening; then each socket is told goodbye at a
+    moment drawn from `drain` seconds, when the command under way has been answered."""
     import uvicorn
 
     from saas.websocket import LARGEST_FRAME, draining_over
@@ -85,6 +96,8 @@ def run_uvicorn(application: Any, listening: socket.socket, *, drain: float, job
                 self.jobs = asyncio.create_task(work(owns_process=False))
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            on_drain()
+            await asyncio.sleep(drain * NOTICE)
             if self.jobs:
                 self.jobs.cancel()
             await super().shutdown(sockets)
@@ -112,8 +125,15 @@ def run_uvicorn(application: Any, listening: socket.socket, *, drain: float, job
     Server(config).run(sockets=[listening])
 
 
-def run_daphne(application: Any, listening: socket.socket, *, drain: float, jobs_here: bool = False) -> None:
-    """Daphne as it comes: no spread farewells, 1007 for invalid text, sockets refused with 403."""
+def run_daphne(
+    application: Any,
+    listening: socket.socket,
+    *,
+    drain: float,
+    jobs_here: bool = False,
+    on_drain: Callable[[], None] = lambda: None,
+) -> None:
+    """Daphne as it comes: no farewells, 1007 for invalid text, sockets refused with 403."""
     # Importing it installs its event loop.
     from daphne.server import Server  # type: ignore[import-untyped]
     from twisted.internet import reactor

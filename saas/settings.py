@@ -101,7 +101,8 @@ if layers.LAYERS[LAYER].single_process and WORKERS > 1:
 # The channel layer: one setting.
 CHANNEL_LAYERS = layers.configured(
     LAYER,
-    database_url=env.text("DATABASE_URL", "postgresql:///conclave"),
+    # LISTEN needs a session of its own, which a pooler in transaction mode does not give.
+    database_url=env.text("CONCLAVE_LISTEN_URL") or env.text("DATABASE_URL", "postgresql:///conclave"),
     redis_url=env.text("REDIS_URL", "redis://127.0.0.1:6379/0"),
 )
 if "channels_postgres" in INSTALLED_APPS:  # its own tables are reached through an alias of this name

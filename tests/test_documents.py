@@ -9,6 +9,7 @@ import pytest
 from django.core.management import get_commands
 
 from realtime.layers import DEFAULT, LAYERS
+from realtime.layers.table import table
 from saas.demo_people import LOGINS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,10 @@ def test_the_layers_that_are_told_are_those_there_are() -> None:
     told = re.findall(r"^\| `([a-z-]+)`( \(default\))? \|", README, re.MULTILINE)
     assert [name for name, _ in told] == list(LAYERS)
     assert [name for name, mark in told if mark] == [DEFAULT]
+
+
+def test_the_table_of_layers_is_that_of_their_declarations() -> None:
+    assert table() in (ROOT / "ARCHITECTURE.md").read_text(), "python -m realtime.layers.table"
 
 
 def test_the_logins_that_are_told_are_those_of_the_demo() -> None:

@@ -1,0 +1,159 @@
+"""Many sockets are written to in turns: everything in order, each once, and nobody waits for another's crowd."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from realtime import fan_out
+from realtime.fan_out import FanOut, Outlet
+from realtime.frames import Batch, Frame
+from tests.realtime.ears import Ear, until
+
+
+class Bad(Ear):
+    def deliver(self, batch: Batch) -> None:
+        raise RuntimeError("This listener breaks its word.")
+
+
+class Counting(Ear):
+    """Counts writes: how often something was delivered to it, however much."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def deliver(self, batch: Batch) -> None:
+        super().deliver(batch)
+        self.writes += 1
+
+
+def crowd(turns: FanOut, size: int, key: str = "acme") -> tuple[Outlet, list[Counting]]:
+    outlet, ears = Outlet(key, turns), [Counting() for _ in range(size)]
+    outlet.live |= dict.fromkeys(ears, 0)
+    return outlet, ears
+
+
+def change(number: int, size: int = 200) -> Frame:
+    return Frame("x" * size, number)
+
+
+async def test_what_piles_up_shares_one_write() -> None:
+    outlet, ears = crowd(FanOut(), 10)
+    for number in range(1, 21):
+        outlet.push(change(number))
+    await until(lambda: all(ear.heard == list(range(1, 21)) for ear in ears))
+    assert {ear.writes for ear in ears} == {1}
+
+
+async def test_a_quiet_group_waits_for_nothing() -> None:
+    outlet, (ear,) = crowd(FanOut(), 1)
+    outlet.push(change(1))
+    assert ear.heard == [], "in this very moment others may have something for it, too"
+    await asyncio.sleep(0)
+    assert ear.heard == [1]
+
+
+async def test_a_busy_group_rests_and_then_writes_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock of this test, a write to anybody takes two milliseconds."""
+    now = 0.0
+
+    class Slow(Counting):
+        def deliver(self, batch: Batch) -> None:
+            nonlocal now
+            super().deliver(batch)
+            now += 0.002
+
+    monkeypatch.setattr(fan_out, "perf_counter", lambda: now)
+    outlet, ears = Outlet("acme", FanOut()), [Slow() for _ in range(3)]
+    outlet.live |= dict.fromkeys(ears, 0)
+    outlet.push(change(1))
+    await until(lambda: all(ear.heard == [1] for ear in ears))
+    for number in (2, 3, 4):
+        outlet.push(change(number))
+        await asyncio.sleep(0)
+    await until(lambda: all(ear.heard == [1, 2, 3, 4] for ear in ears))
+    assert {ear.writes for ear in ears} == {2}
+
+
+async def test_a_crowd_does_not_hold_up_another_organisation() -> None:
+    turns = FanOut()
+    notice, many = crowd(turns, 5_000)
+    chat, few = crowd(turns, 5, "globex")
+    notice.push(change(1))
+    chat.push(change(1))
+    await until(lambda: all(ear.heard for ear in few))
+    told = sum(bool(ear.heard) for ear in many)
+    assert told < 1_000, "the others were told when the crowd had had its first turn"
+    await until(lambda: all(ear.heard == [1] for ear in many))
+
+
+async def test_the_event_loop_runs_while_a_crowd_is_written_to() -> None:
+    outlet, ears = crowd(FanOut(), 5_000)
+    outlet.push(change(1))
+    rounds = 0
+    while not all(ear.heard for ear in ears):
+        await asyncio.sleep(0)
+        rounds += 1
+    assert rounds > 5
+
+
+async def test_who_leaves_while_a_crowd_is_written_to_hears_nothing_more() -> None:
+    outlet, ears = crowd(FanOut(), 5_000)
+    outlet.push(change(1))
+    await asyncio.sleep(0)
+    late = ears[-1]
+    assert not late.heard
+    del outlet.live[late]
+    await until(lambda: all(ear.heard for ear in ears[:-1]))
+    assert late.heard == []
+
+
+async def test_who_has_it_already_is_not_told_again() -> None:
+    outlet, (ear,) = crowd(FanOut(), 1)
+    ahead = Counting()
+    outlet.live[ahead] = 2
+    for number in (1, 2, 3):
+        outlet.push(change(number))
+    outlet.push(Frame("typing"))
+    await until(lambda: ear.heard == [1, 2, 3])
+    assert ahead.heard == [3]
+    assert ahead.signals == ["typing"]
+
+
+async def test_up_to_where_somebody_was_told_is_known_at_any_time() -> None:
+    """So that a reader who falls behind comes back to the very number."""
+    outlet, ears = crowd(FanOut(), 3_000)
+    chance, number = Random(7), 0
+    for _ in range(200):
+        if chance.random() < 0.5:
+            number += 1
+            outlet.push(change(number))
+        await asyncio.sleep(0)
+        for ear in chance.sample(ears, 20):
+            assert outlet.live[ear] == (ear.heard[-1] if ear.heard else 0)
+
+
+async def test_what_is_for_some_keeps_its_place_among_what_is_for_all() -> None:
+    outlet, (one, other) = crowd(FanOut(), 2)
+    other.user_id = 2
+    outlet.push(change(1))
+    outlet.push(change(2), only=[2])
+    outlet.push(change(3))
+    await until(lambda: other.heard == [1, 2, 3])
+    assert one.heard == [1, 3]
+
+
+async def test_a_listener_who_fails_ends_nobody_elses_turn(caplog: pytest.LogCaptureFixture) -> None:
+    turns = FanOut()
+    bad, good = Outlet("acme", turns), Outlet("globex", turns)
+    bad.live[Bad()] = 0
+    ear = Ear()
+    good.live[ear] = 0
+    bad.push(change(1))
+    good.push(change(1))
+    await until(lambda: ear.heard == [1])
+    bad.push(change(2))
+    good.push(change(2))
+    await until(lambda: ear.heard == [1, 2])
+    assert "is lost to some" in caplog.text
