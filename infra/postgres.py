@@ -26,7 +26,7 @@ SETTINGS = f"""\
 # Written at every start.
 listen_addresses = ''
 port = {PORT}
-max_connections = 200
+max_connections = 400
 max_locks_per_transaction = 256
 """
 

@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 from realtime import events, groups, protocol
-from realtime.chat import changes, hosting, messages, reading, rooms, told
+from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
 from realtime.chat import listening as room_listening
 from realtime.chat.models import Room
 from realtime.frames import Batch
+from realtime.gathering import Gathering
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
 from realtime.notices import notices
@@ -44,6 +45,9 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
     Delete: changes.delete,
     React: changes.react,
 }
+
+
+STATES = Gathering[list[RoomState]](seen.states, list)
 
 
 class Rooms(Socket):
@@ -126,7 +130,7 @@ class Application(Rooms):
         self.tell(hosting.change_of(state, personal=True))
 
     async def opened(self) -> None:
-        states = await in_tenant(self.space, rooms.states, self.actor)
+        states = await STATES.of(self.actor)
         online, online_count = await hub.presence.enter(self)
         self.tell(
             protocol.Welcome(

@@ -61,9 +61,11 @@ class Socket(AsyncConsumer, ABC):
             await self._serve(receive)
         finally:
             self.over()
+            hub.gone(self, self.groups)  # again: what was being taken up when it ended
 
     async def _serve(self, receive: Any) -> None:
-        await self._let_in()
+        if not self._is_closing:
+            await self._let_in()
         while True:
             self._is_busy = False
             if self._farewell is not None:

@@ -46,6 +46,9 @@ class Handle(Protocol):
 
     owner: Owner | None
 
+    def is_gone(self) -> bool:
+        """Has the client gone? Asked once: later the owner is told."""
+
     def write(self, data: bytes) -> None:
         """Frames, framed by us. After all that was written before."""
 
@@ -71,6 +74,8 @@ def wire_of(scope: Any, send: Send, owner: Owner) -> Wire:
         return AsgiWire(send, owner)
     handle: Handle = offered["handle"]
     handle.owner = owner
+    if handle.is_gone():
+        owner.over()
     return DirectWire(handle, AsgiWire(send, owner))
 
 
@@ -85,6 +90,8 @@ class DirectWire:
     def write(self, batch: Batch) -> None:
         if not self._asgi.is_accepted:
             self.accept()
+            if self._asgi.is_over:
+                return
         self._write(batch.wire)
 
     def close(self, code: int, reason: str) -> None:
@@ -101,7 +108,7 @@ class AsgiWire:
         self._waiting: deque[dict[str, Any]] = deque()
         self._size = 0
         self._task: asyncio.Task[None] | None = None
-        self._is_behind = self._is_over = False
+        self._is_behind = self.is_over = False
         self.is_accepted = False
 
     def accept(self) -> None:
@@ -122,7 +129,7 @@ class AsgiWire:
         self._put({"type": "websocket.close", "code": code, "reason": reason})
 
     def _put(self, message: dict[str, Any]) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         if self._task is not None:
             self._waiting.append(message)
@@ -152,14 +159,14 @@ class AsgiWire:
             self._end(error)
         finally:
             self._task = None
-        if self._is_behind and not self._is_over:
+        if self._is_behind and not self.is_over:
             self._is_behind = False
             self._owner.drained()
 
     def _end(self, error: Exception) -> None:
         """The server no longer takes anything, which is how it says that the client has gone."""
         log.debug("a socket takes nothing more: %r", error)
-        self._is_over = True
+        self.is_over = True
         self._waiting.clear()
         self._owner.over()
 

@@ -64,6 +64,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.owner is not None:
             self.owner.drained()
 
+    def is_gone(self) -> bool:
+        return self.disconnected or self.close_sent or self.transport.is_closing()
+
     def close_with(self, code: int, reason: str) -> None:
         """What uvicorn does with `websocket.close`, without waiting until all that was written before is read."""
         if self.close_sent or self.transport.is_closing():

@@ -27,6 +27,7 @@ class Actor:
     client_address: str = ""
     shows_presence: bool = True
     must_enroll: bool = False  # the organisation requires a second factor, and this person has none yet
+    expires_in: float = float("inf")  # seconds that the credential was good for when it was looked up
 
     @property
     def is_let_in(self) -> bool:

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.text import slugify
 
-from realtime.chat import reading
+from realtime.chat import seen
 from realtime.chat.models import Membership, Room
-from realtime.protocol import Person, Refused, RoomState, check_text
+from realtime.protocol import Refused, RoomState, check_text
 from tenants import control
 from tenants.actor import Actor
 from tenants.models import new_key
@@ -49,17 +49,14 @@ def listed(
     rows = list(rooms[:limit])
     people = Membership.objects.filter(room__in=[row.pk for row in rows], user__is_active=True).values("room_id")
     count = dict(people.annotate(count=Count("pk")).values_list("room_id", "count"))
-    pairs = zip(rows, _states(actor, rows), strict=True)
-    return [Listed(members=count.get(row.pk, 0), **state) for row, state in pairs]
+    states = {state.room: state for state in seen.states([actor], [row.address for row in rows])[actor.user_id]}
+    return [Listed(members=count.get(row.pk, 0), **_fields(states[row.address])) for row in rows]
 
 
 @verb("rooms.states")
 def states(actor: Actor, addresses: Iterable[str] | None = None) -> list[RoomState]:
     """The rooms that this person may see, or those of them that are named, with what is unread."""
-    rooms = _visible(actor)
-    if addresses is not None:
-        rooms = rooms.filter(address__in=list(addresses))
-    return [RoomState(**state) for state in _states(actor, list(rooms))]
+    return seen.states([actor], None if addresses is None else list(addresses))[actor.user_id]
 
 
 @verb("rooms.visible")
@@ -104,8 +101,8 @@ def open(actor: Actor, title: str, address: str | None = None, *, private: bool 
         raise Refused("bad_command", f"There is already a room at the address {address_of_it}.") from None
     if not private:
         audit.note(actor, "rooms.open", room.address)
-    (state,) = _states(actor, list(_visible(actor).filter(pk=room.pk)))
-    return Listed(members=1, **state)
+    (state,) = states(actor, [room.address])
+    return Listed(members=1, **_fields(state))
 
 
 @verb("rooms.join")
@@ -175,45 +172,8 @@ def _visible(actor: Actor):  # type: ignore[no-untyped-def]  # an annotated quer
     return rooms.filter(Q(joined=True) | everyones)
 
 
-def _states(actor: Actor, rooms: list[Room]) -> list[dict[str, Any]]:
-    """The fields of RoomState of each: three statements, however many rooms."""
-    ids = [room.pk for room in rooms]
-    unread = reading.counts(actor.user_id, ids)
-    read = dict(Membership.objects.filter(user_id=actor.user_id, room__in=ids).values_list("room_id", "read_seq"))
-    others = _others(actor, [room.pk for room in rooms if room.kind in (Room.Kind.DIRECT, Room.Kind.GROUP)])
-    return [
-        {
-            "room": room.address,
-            "title": room.title,
-            "seq": room.seq,
-            "joined": room.pk in read,
-            "kind": room.kind,
-            "topic": room.topic,
-            "archived": room.archived_at is not None,
-            "announcements": room.announcements,
-            "read": read.get(room.pk, room.seq),
-            "unread": unread.get(room.pk, reading.NOTHING).messages,
-            "mentions": unread.get(room.pk, reading.NOTHING).mentions,
-            "people": others.get(room.pk),
-        }
-        for room in rooms
-    ]
-
-
-def _others(actor: Actor, room_ids: list[int]) -> dict[int, list[Person]]:
-    """Who else is in these conversations. One with oneself has nobody else."""
-    if not room_ids:
-        return {}
-    found: dict[int, list[Person]] = {pk: [] for pk in room_ids}
-    rows: QuerySet[Membership, tuple[int, int, str]] = (
-        Membership.objects.filter(room__in=room_ids)
-        .exclude(user_id=actor.user_id)
-        .order_by("user__name", "user_id")
-        .values_list("room_id", "user_id", "user__name")
-    )
-    for room_id, user_id, name in rows:
-        found[room_id].append(Person(user_id=user_id, user=name))
-    return found
+def _fields(state: RoomState) -> dict[str, Any]:
+    return {field.name: getattr(state, field.name) for field in fields(state)}
 
 
 def _address_like(title: str) -> str:

@@ -1,6 +1,7 @@
 """Session keys and tokens → Actor. Called inside the organisation's schema, for that organisation."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +43,8 @@ def by_session(space: Space, session_key: str, client: str = "") -> Actor | None
     if user is None or not belongs(proof, user):
         return None
     session_seen(session_key, client)
-    return actor_of(space, user, digest(session_key), proof, client)
+    left = session.get_expiry_date() - timezone.now()
+    return replace(actor_of(space, user, digest(session_key), proof, client), expires_in=left.total_seconds())
 
 
 def by_token(space: Space, token: str, client: str = "") -> Actor | None:
@@ -53,7 +55,8 @@ def by_token(space: Space, token: str, client: str = "") -> Actor | None:
     Token.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=timezone.now() - _SEEN_EVERY), pk=row.pk).update(
         last_used_at=timezone.now()
     )
-    return actor_of(space, user, row.token_hash, client=client)
+    left = row.expires_at - timezone.now()
+    return replace(actor_of(space, user, row.token_hash, client=client), expires_in=left.total_seconds())
 
 
 def again(actor: Actor) -> Actor | None:

@@ -59,6 +59,22 @@ async def test_a_frame_that_is_too_long_right_after_opening_leaves_no_traceback(
     assert "Traceback" not in server.said
 
 
+async def test_who_goes_while_the_door_opens_leaves_no_traceback(server: Running, acme: Org) -> None:
+    asking = (
+        f"GET /ws/ HTTP/1.1\r\nHost: {server.host(acme.space.slug)}\r\nAuthorization: Bearer {acme.owner.token}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    for turn in range(40):
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(asking.encode())
+        await asyncio.sleep(0.0005 * turn)
+        writer.transport.abort()
+    async with opened(server, acme, by=acme.owner) as socket:
+        await socket.hears(on="welcome")
+    assert "Traceback" not in server.said
+
+
 async def test_since_tells_what_was_missed_and_goes_on_live(server: Running, acme: Org) -> None:
     async with opened(server, acme, "/ws/chat/general/", by=acme.owner) as client:
         for number in range(5):
