@@ -226,8 +226,8 @@ class OneRoom(Rooms):
 
     def deliver(self, batch: Batch) -> None:
         """Scripts hear messages only."""
-        if batch.numbered:
-            super().deliver(batch.numbered)
+        if numbered := batch.numbered():
+            super().deliver(numbered)
 
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)
@@ -247,8 +247,8 @@ class Notification(Socket):
 
     def deliver(self, batch: Batch) -> None:
         """What is told beside the notices is for the application."""
-        if batch.numbered:
-            super().deliver(batch.numbered)
+        if numbered := batch.numbered():
+            super().deliver(numbered)
 
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)

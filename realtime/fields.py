@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -15,9 +16,13 @@ class Text:
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not self.least <= len(value) <= self.most:
             raise ValueError(f"must be a text of {self.least} to {self.most} characters")
-        if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
+        if self.pattern and not self._compiled.fullmatch(value):
             raise ValueError(f"must match {self.pattern}")
         return value
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern or "", re.ASCII)
 
     def schema(self) -> dict[str, Any]:
         pattern = {"pattern": f"^{self.pattern}$"} if self.pattern else {}
@@ -93,17 +98,19 @@ class Data:
     def _fits(self, value: dict[str, Any]) -> bool:
         """1e999 is read as infinity, which JSON cannot say; and near the interpreter's limit of recursion a text can
         be read that cannot be written. Either would reach everybody in the room."""
-        return _is_shallow(value, self.levels) and _is_json(value) and len(json.dumps(value)) <= self.most
+        try:
+            text = _WRITER.encode(value)
+            text.encode()
+        except (ValueError, RecursionError):  # a half surrogate cannot be encoded either
+            return False
+        # Most have no more brackets than levels are allowed, and need not be gone through.
+        is_shallow = text.count("{") + text.count("[") <= self.levels or _is_shallow(value, self.levels)
+        return len(text) <= self.most and is_shallow
+
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # one for all: making one costs more than using it
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return levels >= 0 and all(_is_shallow(each, levels - 1) for each in inner)
-
-
-def _is_json(value: dict[str, Any]) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError:  # a half surrogate cannot be encoded either
-        return False
-    return True

@@ -1,7 +1,6 @@
 """A text as it goes over sockets: framed once, in whichever form a server takes it, and written with others."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 EPHEMERAL = 0  # the number of what takes no number: told to whoever is there, dropped first
@@ -10,57 +9,65 @@ EPHEMERAL = 0  # the number of what takes no number: told to whoever is there, d
 class Frame:
     """One text frame. `number`: of the change that it tells, in the stream that it belongs to."""
 
+    __slots__ = ("_message", "_wire", "number", "text")
+
     def __init__(self, text: str, number: int = EPHEMERAL) -> None:
         self.text, self.number = text, number
+        self._wire: bytes | None = None
+        self._message: dict[str, Any] | None = None
 
-    @cached_property
+    @property
     def wire(self) -> bytes:
         """As RFC 6455 has it from a server: final, text, not masked, not compressed, so the same for everybody."""
-        payload = self.text.encode()
-        size = len(payload)
-        if size < 126:
-            return bytes((0x81, size)) + payload
-        if size < 1 << 16:
-            return b"\x81\x7e" + size.to_bytes(2) + payload
-        return b"\x81\x7f" + size.to_bytes(8) + payload
+        if self._wire is None:
+            payload = self.text.encode()
+            self._wire = _header(len(payload)) + payload
+        return self._wire
 
-    @cached_property
+    @property
     def message(self) -> dict[str, Any]:
         """As ASGI has it. One for all: no server changes it."""
-        return {"type": "websocket.send", "text": self.text}
+        if self._message is None:
+            self._message = {"type": "websocket.send", "text": self.text}
+        return self._message
 
 
 class Batch:
-    """Frames that are written together, in this order."""
+    """Frames that are written together, in this order. `first`, `last`: the lowest and highest number; None: they have
+    none. `size`: in characters."""
+
+    __slots__ = ("_wire", "first", "frames", "last", "size")
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         self.frames = frames
+        self._wire: bytes | None = None
+        self.first: int | None = None
+        self.last: int | None = None
+        self.size = 0
+        for frame in frames:
+            self.size += len(frame.text)
+            if frame.number:
+                self.first = self.first or frame.number
+                self.last = frame.number
 
-    @cached_property
+    @property
     def wire(self) -> bytes:
-        return b"".join([frame.wire for frame in self.frames])
+        if self._wire is None:
+            self._wire = b"".join([frame.wire for frame in self.frames])
+        return self._wire
 
-    @cached_property
-    def size(self) -> int:
-        """In bytes, about."""
-        return sum(len(frame.text) for frame in self.frames)
-
-    @cached_property
-    def first(self) -> int | None:
-        """The lowest number in it; None: there is none."""
-        return next((frame.number for frame in self.frames if frame.number), None)
-
-    @cached_property
-    def last(self) -> int | None:
-        return next((frame.number for frame in reversed(self.frames) if frame.number), None)
-
-    @cached_property
     def numbered(self) -> "Batch | None":
         """Without what is ephemeral; None: nothing is left."""
         kept = [frame for frame in self.frames if frame.number]
         return self if len(kept) == len(self.frames) else Batch(kept) if kept else None
 
     def after(self, number: int) -> "Batch | None":
-        """Without what somebody has who has everything up to this number."""
+        """Without what somebody has who has everything up to this number; None: nothing is left."""
         kept = [frame for frame in self.frames if not frame.number or frame.number > number]
         return Batch(kept) if kept else None
+
+
+def _header(size: int) -> bytes:
+    if size < 126:
+        return bytes((0x81, size))
+    return b"\x81\x7e" + size.to_bytes(2) if size < 1 << 16 else b"\x81\x7f" + size.to_bytes(8)

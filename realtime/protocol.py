@@ -405,7 +405,7 @@ def _is_id(id: Any) -> bool:
 
 def parse_object(text: str) -> dict[str, Any]:
     try:
-        frame = json.loads(text, parse_constant=_no_such_number)
+        frame = _READER.decode(text)
     except (ValueError, RecursionError):
         raise Refused("bad_json") from None
     if not isinstance(frame, dict):
@@ -444,13 +444,26 @@ def moment(at: datetime) -> str:
 
 def encode(event: Event) -> str:
     """The one text of an event, for every socket that hears it. Fields that are None stay out."""
-    return json.dumps(event, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return _WRITER.encode(event)
 
 
 def _plain(event: Any) -> dict[str, Any]:
-    on = {"on": event.ON} if hasattr(event, "ON") else {}
-    names = ((each.metadata.get("name", each.name), getattr(event, each.name)) for each in fields(event))
-    return on | {name: value for name, value in names if value is not None}
+    plain = {"on": event.ON} if hasattr(event, "ON") else {}
+    for told, name in _names(type(event)):
+        if (value := getattr(event, name)) is not None:
+            plain[told] = value
+    return plain
+
+
+def _names(kind: type[Any]) -> list[tuple[str, str]]:
+    """Each field as the wire calls it, and as we do."""
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = [(each.metadata.get("name", each.name), each.name) for each in fields(kind)]
+    return found
+
+
+_NAMES: dict[type[Any], list[tuple[str, str]]] = {}
 
 
 def field_kinds(kind: type[Any]) -> dict[Field[Any], tuple[Any, bool]]:
@@ -480,3 +493,8 @@ def _refuse(id: Id, code: str, detail: str) -> NoReturn:
 
 def _no_such_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# One of each for all: making one costs more than using it.
+_READER = json.JSONDecoder(parse_constant=_no_such_number)
+_WRITER = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))
