@@ -5,8 +5,9 @@ It audits: what the layer lost without a trace is found by comparing numbers wit
 
 import asyncio
 import logging
+import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
 from realtime import events
@@ -23,17 +24,20 @@ from tenants.directory import Space
 
 LINGER = 5.0  # seconds a subscription is kept after its last listener, for those who reload a page
 AUDIT = 5.0  # seconds between audits of streams with traffic in the last minute; of all, while the layer is away
-AUDIT_QUIET = 60.0  # of the rest
+AUDIT_QUIET = 60.0  # of the rest, at most: each at a time of its own
 
 log = logging.getLogger("conclave.hub")
 
-Heads = Callable[[Space, list[str]], Awaitable[dict[str, int]]]
+# How far the database is with streams of one kind, by the organisation's key and the stream's name: asked for those of
+# many organisations at once.
+Heads = Callable[[Mapping[Space, list[str]]], Awaitable[dict[tuple[str, str], int]]]
 
 
 class Hub:
     def __init__(self) -> None:
         self._streams: dict[str, Stream] = {}
         self._audited: dict[str, tuple[Space, Heads, str]] = {}  # by group: whose, how, and its name there
+        self._due: dict[str, float] = {}  # by group: when it is looked at next, though nothing is said there
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._audit_all = asyncio.Event()
         self._nursery = Nursery()
@@ -138,6 +142,7 @@ class Hub:
             if stream is None or not stream.is_deserted:
                 return
             del self._streams[name], self._audited[name]
+            self._due.pop(name, None)
             await self._line.unsubscribe(name)
         if name not in self._streams:
             self._locks.pop(name, None)
@@ -149,32 +154,36 @@ class Hub:
             stream.tell(envelope["number"], envelope.get("text"), envelope.get("only"))
 
     async def _audit(self) -> None:
-        quiet_until = 0.0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(AUDIT):
                     await self._audit_all.wait()
-            now = asyncio.get_running_loop().time()
-            everything = self._audit_all.is_set() or now >= quiet_until
+            everything = self._audit_all.is_set()
             self._audit_all.clear()
             try:
-                await self._audit_once(now, everything)
+                await self._audit_once(asyncio.get_running_loop().time(), everything)
             except Exception as error:  # the database is away: what was missed is found when it is back
                 log.warning("the audit could not be made: %r", error)
-            else:
-                quiet_until = now + AUDIT_QUIET if everything else quiet_until
+                if everything:
+                    self._audit_all.set()
+                    await asyncio.sleep(AUDIT)
 
     async def _audit_once(self, now: float, everything: bool) -> None:
-        wanted: defaultdict[tuple[Space, Heads], dict[str, Stream]] = defaultdict(dict)
+        """One statement for each kind of stream and some fifty organisations."""
+        wanted: defaultdict[Heads, defaultdict[Space, list[str]]] = defaultdict(lambda: defaultdict(list))
+        audited = []
         for group, stream in self._streams.items():
-            if everything or now - stream.last_traffic < AUDIT_QUIET:
+            if everything or now - stream.last_traffic < AUDIT_QUIET or now >= self._due.get(group, 0.0):
                 space, heads, name = self._audited[group]
-                wanted[space, heads][name] = stream
-        for (space, heads), streams in wanted.items():
-            found = await heads(space, list(streams))
-            for name, stream in streams.items():
-                if stream.check(found.get(name, 0)) and self._line.is_well:
-                    await self._line.subscribe(stream.group.name)  # the layer may have forgotten us
+                wanted[heads][space].append(name)
+                audited.append((stream, space.key, name))
+        found: dict[tuple[str, str], int] = {}
+        for heads, asked in wanted.items():
+            found |= await heads(asked)
+        for stream, key, name in audited:
+            self._due[stream.group.name] = now + random.uniform(AUDIT_QUIET / 2, AUDIT_QUIET)
+            if stream.check(found.get((key, name), 0)) and self._line.is_well:
+                await self._line.subscribe(stream.group.name)  # the layer may have forgotten us
 
 
 hub = Hub()

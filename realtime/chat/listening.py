@@ -1,12 +1,12 @@
 """A room as the hub listens to it: what was missed after a number, and how far the database is."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from realtime.chat import messages, told
 from realtime.protocol import encode
 from realtime.streams import Missed
 from tenants.directory import Space
-from tenants.schema import in_tenant
+from tenants.schema import in_public, in_tenant
 
 
 def reader(space: Space, address: str) -> Callable[[int], Awaitable[Missed]]:
@@ -26,5 +26,5 @@ def reader(space: Space, address: str) -> Callable[[int], Awaitable[Missed]]:
     return read
 
 
-async def heads(space: Space, addresses: list[str]) -> dict[str, int]:
-    return await in_tenant(space, messages.heads, addresses)
+async def heads(addresses: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
+    return await in_public(messages.heads, addresses)

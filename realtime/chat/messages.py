@@ -1,7 +1,7 @@
 """What is said: post, and reading it again by numbers."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from realtime import events, groups, protocol
 from realtime.chat import markup, rooms, told
 from realtime.chat.models import Membership, Message, Room
 from realtime.protocol import REPLAY_PAGE, Refused, Replay
+from tenants import abreast
 from tenants.actor import Actor
 from tenants.directory import Space
 from tenants.roles import may, verb
@@ -220,6 +221,9 @@ def repair(space: Space, address: str, number: int) -> Replay | None:
     return changes(space, room, number) if room else None
 
 
-def heads(addresses: Sequence[str]) -> dict[str, int]:
-    """The highest number of each room, for the audit: one statement for all."""
-    return dict(Room.objects.filter(address__in=addresses).values_list("address", "seq"))
+_HEADS = "SELECT {key}, address, seq FROM {schema}.chat_room WHERE address = ANY({asked})"
+
+
+def heads(addresses: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
+    """The highest number of each room, by its organisation's key and its address. In the public schema."""
+    return {(key, address): seq for key, address, seq in abreast.select(_HEADS, addresses)}

@@ -1,12 +1,12 @@
 """The organisation's notices as the hub listens to them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from realtime.notices import notices
 from realtime.protocol import encode
 from realtime.streams import Missed
 from tenants.directory import Space
-from tenants.schema import in_tenant
+from tenants.schema import in_public, in_tenant
 
 ALL = ""  # there is one stream
 
@@ -19,5 +19,5 @@ def reader(space: Space) -> Callable[[int], Awaitable[Missed]]:
     return read
 
 
-async def heads(space: Space, names: list[str]) -> dict[str, int]:
-    return await in_tenant(space, notices.heads, names)
+async def heads(streams: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
+    return await in_public(notices.heads, streams)

@@ -1,7 +1,7 @@
 """The hub: one subscription for all who listen here, and nothing lost while they come, go, and the layer fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -102,8 +102,8 @@ async def tell(number: int) -> None:
 
 
 async def takes_up(hub: Hub, socket: Socket, room: Room, since: int = 0) -> None:
-    async def heads(space: Space, names: list[str]) -> dict[str, int]:
-        return dict.fromkeys(names, room.head)
+    async def heads(asked: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
+        return {(space.key, name): room.head for space, names in asked.items() for name in names}
 
     stream = await hub.hold(GROUP, socket, room.read, heads, "general")
     since = await room.replay(socket, since)
