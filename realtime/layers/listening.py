@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
 from realtime.layers import spill
 from realtime.layers.letters import Heard
+from realtime.layers.link import Link
 from realtime.layers.mailboxes import Mailboxes
 from realtime.layers.retrying import PATIENCE, SILENCE, before_attempt
-from realtime.layers.sessions import Session, connect
+from realtime.layers.sessions import connect
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
         self._attempts = 0
+        self._something_came = False
+        self._after_a_spilled_one: deque[Heard] = deque()  # their turn comes when its body has been read
+        self._reading: asyncio.Task[None] | None = None
 
     async def listening(self) -> None:
         """Returns once this loop hears what is published; later interruptions are told as gaps, not waited for here."""
@@ -44,9 +47,10 @@ class Listener:
             raise ConnectionError("The channel layer cannot reach PostgreSQL: check its address.") from None
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in (self._task, self._reading):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _listen_for_ever(self) -> None:
         while True:
@@ -60,29 +64,66 @@ class Listener:
     async def _listen(self) -> None:
         async with await connect(self._dsn) as session:
             await session.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
-            self._attempts = 0
-            self._tell_gap() if self._listening.is_set() else self._listening.set()
-            while True:
-                for notification in await self._next(session):
-                    await self._deliver(session, notification)
-                self._mailboxes.forget_abandoned()
+            link = Link(session, self._hear)
+            try:
+                self._attempts = 0
+                self._tell_gap() if self._listening.is_set() else self._listening.set()
+                await self._stay(link)
+            finally:
+                link.close()
 
-    async def _next(self, session: Session) -> list[Notify]:
-        """What has arrived together. Read to its end: leaving this generator half-way would lose the rest."""
-        arrived = [notification async for notification in session.notifies(timeout=SILENCE, stop_after=1)]
-        if not arrived:
-            async with asyncio.timeout(PATIENCE):
-                await session.execute("SELECT 1")
-        return arrived
+    async def _stay(self, link: Link) -> None:
+        while True:
+            self._something_came = False
+            await asyncio.wait([link.lost], timeout=SILENCE)
+            if link.lost.done():
+                raise ConnectionError("The session with PostgreSQL is lost.")
+            self._mailboxes.forget_abandoned()
+            if not self._something_came:
+                await link.execute("SELECT 1")
 
-    async def _deliver(self, session: Session, notification: Notify) -> None:
+    def _hear(self, payload: str) -> None:
+        self._something_came = True
         try:
-            heard = Heard.parse(notification.payload)
-            if self._is_new(heard) and self._mailboxes.wanted(heard.to):
-                body = await spill.read(session, heard.sender, heard.number) if heard.spilled else heard.body()
-                self._tell_gap() if body is None else self._mailboxes.deliver(heard.to, body)
+            heard = Heard.parse(payload)
         except ValueError:
-            logger.warning("The channel layer ignores a notification that is not its own: %.80r", notification.payload)
+            logger.warning("The channel layer ignores a notification that is not its own: %.80r", payload)
+            return
+        if not self._is_new(heard) or not self._mailboxes.wanted(heard.to):
+            return
+        if heard.spilled or self._after_a_spilled_one:
+            self._after_a_spilled_one.append(heard)
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read_spilled(), name="conclave layer: long events")
+        else:
+            self._deliver(heard)
+
+    def _deliver(self, heard: Heard) -> None:
+        try:
+            body = heard.body()
+        except ValueError:
+            logger.warning("The channel layer ignores a notification that is not its own: %.80r", heard.encoded)
+            return
+        if self._mailboxes.wanted(heard.to):
+            self._mailboxes.deliver(heard.to, body)
+
+    async def _read_spilled(self) -> None:
+        """Long bodies and what came after them, in order. Rare enough for a session each time."""
+        try:
+            async with asyncio.timeout(PATIENCE), await connect(self._dsn) as session:
+                while self._after_a_spilled_one:
+                    heard = self._after_a_spilled_one[0]
+                    if not heard.spilled:
+                        self._deliver(heard)
+                    elif (body := await spill.read(session, heard.sender, heard.number)) is None:
+                        self._tell_gap()
+                    elif self._mailboxes.wanted(heard.to):
+                        self._mailboxes.deliver(heard.to, body)
+                    self._after_a_spilled_one.popleft()
+        except Exception as error:
+            logger.warning("The channel layer has lost long events: %r", error)
+            self._after_a_spilled_one.clear()
+            self._tell_gap()
 
     def _is_new(self, heard: Heard) -> bool:
         """A publisher's numbers only rise, so a number that has been passed is a repetition."""

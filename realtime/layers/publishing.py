@@ -1,4 +1,4 @@
-"""Publishing through pg_notify: all that has been queued while one transaction is under way goes into the next.
+"""Publishing by NOTIFY: all that has been queued while one transaction is under way goes into the next.
 
 A commit with notifications holds a lock of the whole cluster, so the lock is paid per batch and never held across a
 flush to disk: nothing but notifications and unlogged rows is written here, and synchronous_commit is off.
@@ -10,14 +10,13 @@ import secrets
 from collections import deque
 
 from realtime.layers.letters import Address, Letter
+from realtime.layers.link import Link
 from realtime.layers.retrying import PATIENCE
 from realtime.layers.sessions import BROKEN, Session, connect
 from realtime.layers.spill import Spill
 
 LETTERS_AT_ONCE = 256
 BYTES_AT_ONCE = 1 << 20
-
-NOTIFY = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
 
 Waiting = tuple[Letter, asyncio.Future[None]]
 
@@ -31,18 +30,19 @@ class Publisher:
         self._sender = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._queue: deque[Waiting] = deque()
-        self._queued = asyncio.Event()
+        self._care = asyncio.Event()  # something has to be sent carefully
         self._task: asyncio.Task[None] | None = None
+        self._link: Link | None = None
         self._session: Session | None = None
         self._spill = Spill()
+        self._under_way: list[Waiting] = []
 
     def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
         """The future is done when the letter is committed, or holds what kept it from being so."""
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((Letter(self._sender, next(self._numbers), to, body), committed))
-        self._queued.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._publish_batches(), name="conclave layer: publisher")
+        if not self._under_way and not self._send_quickly():
+            self._send_carefully()
         return committed
 
     async def close(self) -> None:
@@ -50,13 +50,62 @@ class Publisher:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def _publish_batches(self) -> None:
+    # The usual way: short letters on a session that is there, in callbacks alone.
+
+    def _send_quickly(self) -> bool:
+        """The next batch, if nothing stands in its way."""
+        if self._link is None or self._link.lost.done() or self._care.is_set():
+            return False
+        if not all(letter.fits() for letter, _ in itertools.islice(self._queue, LETTERS_AT_ONCE)):
+            return False
+        self._under_way = self._next_batch()
+        self._link.execute(self._notify(self._under_way)).add_done_callback(self._sent_quickly)
+        return True
+
+    def _sent_quickly(self, sent: asyncio.Future[None]) -> None:
+        if sent.cancelled() or sent.exception() is not None:
+            self._queue.extendleft(reversed(self._under_way))  # once more, on another session
+            self._under_way = []
+            self._send_carefully()
+            return
+        batch, self._under_way = self._under_way, []
+        _settle(batch)
+        if self._queue and not self._send_quickly():
+            self._send_carefully()
+
+    def _notify(self, batch: list[Waiting]) -> str:
+        """Names and bodies are made of letters, digits and what needs no quoting: none of them can hold a quote."""
+        texts = (letter.payload() if letter.fits() else letter.envelope() for letter, _ in batch)
+        return ";".join(f"NOTIFY {self._channel}, '{text}'" for text in texts)
+
+    # The other way: connecting, long letters, and what has failed once.
+
+    def _send_carefully(self) -> None:
+        self._care.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._tend(), name="conclave layer: publisher")
+
+    async def _tend(self) -> None:
+        """Lives as long as the event loop does, and ends the session with it."""
         try:
-            while await self._queued.wait():
-                await self._settle(self._next_batch())
+            while await self._care.wait():
+                while self._queue:
+                    self._under_way = self._next_batch()
+                    await self._settle_carefully(self._under_way)
+                    self._under_way = []
+                self._care.clear()
         finally:
-            self._fail(list(self._queue), ConnectionError("The channel layer was closed before this was published."))
+            left = [*self._under_way, *self._queue]
+            self._fail(left, ConnectionError("The channel layer was closed before this was published."))
             await self._disconnect()
+
+    async def _settle_carefully(self, batch: list[Waiting]) -> None:
+        try:
+            await self._commit(batch)
+        except Exception as error:  # Whatever it is belongs to those who wait; the next batch may fare better.
+            self._fail(batch, error)
+        else:
+            _settle(batch)
 
     def _next_batch(self) -> list[Waiting]:
         batch: list[Waiting] = []
@@ -64,59 +113,57 @@ class Publisher:
         while self._queue and len(batch) < LETTERS_AT_ONCE and size < BYTES_AT_ONCE:
             batch.append(self._queue.popleft())
             size += len(batch[-1][0].body)
-        if not self._queue:
-            self._queued.clear()
         return batch
-
-    async def _settle(self, batch: list[Waiting]) -> None:
-        try:
-            await self._commit([letter for letter, _ in batch])
-        except asyncio.CancelledError:
-            self._queue.extendleft(reversed(batch))
-            raise
-        except Exception as error:  # Whatever it is belongs to those who wait; the next batch may fare better.
-            self._fail(batch, error)
-        else:
-            for _, committed in batch:
-                if not committed.done():
-                    committed.set_result(None)
 
     def _fail(self, batch: list[Waiting], error: Exception) -> None:
         for _, committed in batch:
             if not committed.done():
                 committed.set_exception(error)
 
-    async def _commit(self, letters: list[Letter]) -> None:
+    async def _commit(self, batch: list[Waiting]) -> None:
         """Tries twice: a session that has long been idle may have ended unseen.
 
         If the first attempt was committed all the same, the listeners know the numbers and drop the repetition.
         """
         try:
-            await self._write(letters)
+            await self._write(batch)
         except BROKEN:
             await self._disconnect()
-            await self._write(letters)
+            await self._write(batch)
 
-    async def _write(self, letters: list[Letter]) -> None:
+    async def _write(self, batch: list[Waiting]) -> None:
         async with asyncio.timeout(PATIENCE):
-            session = await self._connected()
-            spilled = [letter for letter in letters if not letter.fits()]
-            payloads = [letter.payload() if letter.fits() else letter.envelope() for letter in letters]
-            if not spilled:
-                await session.execute(NOTIFY, (self._channel, payloads))
-                return
-            async with session.transaction():
-                await self._spill.write(session, spilled)
-                await session.execute(NOTIFY, (self._channel, payloads))
-            await self._spill.prune(session)
+            session = await self._free_session()
+            spilled = [letter for letter, _ in batch if not letter.fits()]
+            if spilled:
+                async with session.transaction():
+                    await self._spill.write(session, spilled)
+                    await session.execute(self._notify(batch).encode())
+                await self._spill.prune(session)
+            else:
+                await session.execute(self._notify(batch).encode())
+        self._link = Link(session, lambda text: None)
 
-    async def _connected(self) -> Session:
+    async def _free_session(self) -> Session:
+        """The session, for psycopg's own use."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
         if self._session is None or self._session.closed:
             self._session, self._spill = await connect(self._dsn), Spill()
             await self._session.execute("SET synchronous_commit = off")
         return self._session
 
     async def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _settle(batch: list[Waiting]) -> None:
+    for _, committed in batch:
+        if not committed.done():
+            committed.set_result(None)

@@ -109,8 +109,8 @@ def failing(*_: object) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("listening", "redis"):
-        monkeypatch.setattr(f"realtime.layers.{module}.SILENCE", 0.1)
+    for module in ("listening", "redis", "link"):
+        monkeypatch.setattr(f"realtime.layers.{module}.SILENCE", 0.1, raising=False)
         monkeypatch.setattr(f"realtime.layers.{module}.PATIENCE", 1)
 
 
