@@ -1,4 +1,7 @@
-"""`conclave bench NAME`: a measurement, against the server that `--url` names or else one of its own."""
+"""`conclave bench NAME`: a measurement, against the server that `--url` names or else one of its own.
+
+`conclave bench fanout` starts servers of its own in any case: it compares them.
+"""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from importlib import import_module
 from saas import env
 from saas.own_server import server_of_its_own
 
-BENCHMARKS = ("signup",)  # modules of benchmarks, each with a main(arguments) that returns the exit code
+BENCHMARKS = ("signup", "fanout")  # modules of benchmarks, each with a main(arguments) that returns the exit code
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -15,6 +18,8 @@ def bench(arguments: Sequence[str]) -> int:
     if name not in BENCHMARKS:
         env.refuse(f"There is no such measurement; choose one of: {', '.join(BENCHMARKS)}.")
     options = list(arguments[1:])
+    if name == "fanout":
+        return _compare(options)
     if any(option.startswith(("--url", "--help", "-h")) for option in options):
         return _measure(name, options)
     with server_of_its_own(DEMO="0") as own:
@@ -24,3 +29,10 @@ def bench(arguments: Sequence[str]) -> int:
 
 def _measure(name: str, options: list[str]) -> int:
     return int(import_module(f"benchmarks.{name}").main(options))
+
+
+def _compare(options: list[str]) -> int:
+    from benchmarks import fanout
+    from saas.machine import Machine
+
+    return fanout.main(options, Machine())
