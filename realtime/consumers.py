@@ -72,6 +72,7 @@ class Rooms(Socket):
     async def _take_up_one(self, address: str, since: int) -> None:
         group = groups.room(self.key, address)
         self.groups[group] = partial(self._take_up_one, address)
+        self.left_behind.pop(group, None)  # it begins anew, at a number of the client's choice
         stream = await hub.hold(group, self, room_listening.reader(self.space, address), room_listening.heads, address)
         through: int | None = since
         try:

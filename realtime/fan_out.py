@@ -91,12 +91,12 @@ class Outlet:
                 told = self.live.get(listener)
                 if told is None or (only is not None and listener.user_id not in only):
                     continue  # has left meanwhile, or it is not theirs
+                if last is not None and last > told:
+                    self.live[listener] = last  # before: who falls behind by this very write has been told it
                 if first is None or told < first:
                     listener.deliver(batch)
                 elif rest := batch.after(told):
                     listener.deliver(rest)
-                if last is not None and last > told and listener in self.live:  # delivering may have put it out
-                    self.live[listener] = last
                 yield cost
 
 

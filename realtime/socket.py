@@ -51,7 +51,7 @@ class Socket(AsyncConsumer, ABC):
         self._farewell: float | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-        self._left_behind: dict[Group, int] = {}  # what it heard when it fell behind, and up to where
+        self.left_behind: dict[Group, int] = {}  # what it heard when it fell behind, and up to where
         self._patience: asyncio.TimerHandle | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._frames, self._flood = limits.frames(self.key), limits.flood(self.key)
@@ -203,7 +203,7 @@ class Socket(AsyncConsumer, ABC):
         if self._is_closing or not self._writable.is_set():
             return
         self._writable.clear()
-        self._left_behind |= hub.fall_behind(self.groups, self)
+        self.left_behind |= hub.fall_behind(self.groups, self)
         self._patience = asyncio.get_running_loop().call_later(
             PATIENCE, self.close_later, Close.TOO_SLOW, "Reading too slowly. Come back and replay."
         )
@@ -212,15 +212,15 @@ class Socket(AsyncConsumer, ABC):
         if self._patience is not None:
             self._patience.cancel()
         self._writable.set()
-        if self._left_behind and self._catching_up is None and not self._is_closing:
+        if self.left_behind and self._catching_up is None and not self._is_closing:
             self._catching_up = asyncio.create_task(self._catch_up(), name="socket catches up")
 
     async def _catch_up(self) -> None:
         try:
-            while self._left_behind and not self._is_closing:
+            while self.left_behind and not self._is_closing:
                 await self._writable.wait()
                 async with self.taking_up:
-                    group, told = self._left_behind.popitem()
+                    group, told = self.left_behind.popitem()
                     if again := self.groups.get(group):
                         await again(told)
         except Exception as error:  # the database is away

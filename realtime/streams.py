@@ -15,7 +15,8 @@ from realtime.groups import Group
 from tenants import control
 
 HOLD = 0.1  # seconds a change waits for an earlier one that may be told later, though committed before
-MOST_KEPT = 1_000  # changes kept for somebody whose replay is being written; past it they read on in the database
+MOST_KEPT = 1_000  # changes kept for somebody whose replay is being written, or that wait for an earlier one; past it
+# they are read from the database
 
 log = logging.getLogger("conclave.streams")
 
@@ -66,13 +67,16 @@ class Stream:
             self._joining[listener] = []
             return False
         del self._joining[listener]
-        if rest := Batch(kept).after(through):
-            listener.deliver(rest)
-            through = rest.last or through
+        rest = Batch(kept).after(through)
+        through = (rest and rest.last) or through
         self._outlet.live[listener] = through
+        if rest:  # it may fall behind by this very write, and has been told it
+            listener.deliver(rest)
         if self.through is None:
             self.through = self._began = through
             self._advance()
+            if self.through < self._known:  # more has been told than was kept
+                self._repair_later()
         else:
             self.check(through)
         return True
@@ -110,7 +114,7 @@ class Stream:
                 self._outlet.push(Frame(text), only)
         elif self.through is None or number > self.through:
             self._known = max(self._known, number)
-            if text is not None:
+            if text is not None and len(self._waiting) < MOST_KEPT:
                 self._waiting[number] = Frame(text, number), only
                 self._advance()
             elif number - 1 == self.through:

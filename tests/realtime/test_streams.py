@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from realtime import groups, streams
+from realtime.frames import Batch
 from realtime.streams import Missed, Stream
 from tenants import control
 from tests.realtime.ears import AtOnce, Ear, Room, until
@@ -161,6 +162,55 @@ async def test_a_replay_that_reached_further_than_the_stream_is_not_told_again()
     await until(lambda: ear.heard == [1, 2])
     tell(stream, 3)
     assert ear.heard == newcomer.heard == [1, 2, 3]
+
+
+class Full(Ear):
+    """A reader whom whatever is written makes fall behind, in the middle of the writing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream: Stream
+        self.told: int | None = None
+
+    def deliver(self, batch: Batch) -> None:
+        super().deliver(batch)
+        self.told = self.stream.fall_behind(self)
+
+
+async def test_what_made_a_reader_fall_behind_is_not_told_again() -> None:
+    room, ear = Room(), Full()
+    ear.stream, _ = listening(room)
+    ear.stream.hold(ear)
+    assert ear.stream.go_live(ear, 0)
+    room.head = 1
+    tell(ear.stream, 1)
+    assert ear.told == 1
+    ear.stream.hold(ear)
+    assert ear.stream.go_live(ear, await room.replay(ear, ear.told))
+    assert ear.heard == [1]
+
+
+async def test_who_falls_behind_while_going_live_is_not_live() -> None:
+    room, ear = Room(), Full()
+    ear.stream, _ = listening(room)
+    ear.stream.hold(ear)
+    room.head = 1
+    tell(ear.stream, 1)
+    assert ear.stream.go_live(ear, 0)
+    assert ear.told == 1
+    room.head = 2
+    tell(ear.stream, 2)
+    assert ear.heard == [1], "nothing more is written to who does not read"
+
+
+async def test_what_is_told_while_nobody_is_live_is_not_kept_without_end() -> None:
+    room, ear = Room(head=5_000), Ear()
+    stream = Stream(GROUP, room.read, AtOnce())
+    stream.hold(ear)
+    tell(stream, *range(1, 5_001))
+    assert len(stream._waiting) == streams.MOST_KEPT
+    assert stream.go_live(ear, 0)
+    await until(lambda: ear.heard == list(range(1, 5_001)))
 
 
 async def test_a_signal_is_told_to_who_is_live_and_to_nobody_later() -> None:
