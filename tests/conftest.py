@@ -97,14 +97,14 @@ class Servers:
     """Running installations on the shared database, one per way of starting them, started when first asked for."""
 
     def __init__(self, database: str, redis_url: str, folders: pytest.TempPathFactory) -> None:
-        self._database, self._redis, self._folders = database, redis_url, folders
+        self.database, self._redis, self._folders = database, redis_url, folders
         self.running: dict[tuple[tuple[str, str], ...], Running] = {}
 
     def get(self, **wish: str) -> Running:
         """`LAYER="channels-redis"`, `SERVER="daphne"`, `WORKERS="2"`, `LIMITS="unlimited"`: as for make up."""
         key = tuple(sorted(wish.items()))
         if key not in self.running:
-            where = {"DATABASE_URL": self._database, "REDIS_URL": self._redis}
+            where = {"DATABASE_URL": self.database, "REDIS_URL": self._redis}
             self.running[key] = Running(self._folders.mktemp("data"), where | wish)
         return self.running[key]
 

@@ -63,6 +63,11 @@ class Running(Site):
         """What the servers wrote. Not the worker: it finds jobs of other tests, whose tasks it does not know."""
         return "\n".join(line for line in self.log.read_text().splitlines() if not line.startswith("worker |"))
 
+    def server_processes(self) -> list[int]:
+        """The pids of those that answer browsers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children if "serve" in _command_of(pid)]
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
@@ -75,6 +80,13 @@ class Running(Site):
                 self.stop()
                 raise RuntimeError(f"Conclave did not start:\n{self.log.read_text()}")
             time.sleep(0.05)
+
+
+def _command_of(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:  # it has just ended
+        return []
 
 
 def free_port() -> int:

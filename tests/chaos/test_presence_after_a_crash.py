@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -110,11 +109,6 @@ async def all_see(wanted: Iterable[Person], count: int, online: set[int] | None)
     await asyncio.gather(*(person.sees(count, online) for person in wanted))
 
 
-def server_processes(server: Running) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if "serve" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
-
-
 def ids(wanted: Iterable[Person]) -> set[int]:
     return {person.user_id for person in wanted}
 
@@ -131,7 +125,7 @@ async def test_after_kill_9_nobody_stays_online_as_a_ghost_and_everybody_is_told
         await all_see(large, TOO_MANY_TO_NAME, None)
         before = {person: len(person.presence()) for person in large + small}
 
-        os.kill(server_processes(server)[0], signal.SIGKILL)
+        os.kill(server.server_processes()[0], signal.SIGKILL)
         cut = {
             person
             for person, is_cut in zip(
