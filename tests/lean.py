@@ -44,6 +44,11 @@ class Lean(asyncio.Protocol):
         """Its own end's."""
         return int(self._transport.get_extra_info("sockname")[1])
 
+    @property
+    def next_id(self) -> int:
+        """Of the command that it asks next."""
+        return self._ids + 1
+
     # What it does.
 
     def says(self, frame: Mapping[str, Any]) -> None:

@@ -1,0 +1,562 @@
+"""Organisations that look alike, people who are in several of them, and everything that gives and takes a right, in any
+order, while processes die: nobody hears what they may not, and everybody hears what they may.
+
+Every post, signal and notice carries a mark. The model knows who may hear it, and every frame is looked at as it comes.
+"""
+
+import asyncio
+import json
+import re
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from realtime.chat import hosting, rooms
+from tenants import organizations
+from tenants.people import credentials, members
+from tenants.people.models import Token, User
+from tests.cast import PASSWORD, Member, Org, found
+from tests.chaos.installation import Installation
+from tests.chaos.size import sized
+from tests.clients import Session, signed_in
+from tests.conftest import Servers
+from tests.lean import Entrance, Frame, Lean
+
+GRACE = sized(
+    10.0, 2.0
+)  # seconds in which an ended right may still be used; longer where other tests share the machine
+PATIENCE = 60.0
+KILLS_A_MINUTE = 4  # an installation gives up when one of its processes dies five times
+ALIKE = 3  # organisations
+NAMES = ["alice", "bob", "Alice", "alice "]  # of people, in each of them
+PUBLIC = ["plans", "plans-", "p", "a" * 60]  # addresses of rooms, in each of them
+MARK = re.compile(r"mark-(\d+)-")
+
+T = TypeVar("T")
+
+
+@dataclass
+class Mark:
+    """Something that was said."""
+
+    org: "House"
+    room: str | None  # None: a notice
+    begun: float
+    is_kept: bool = True
+
+
+@dataclass
+class Hearing:
+    """A room that a socket has taken up. `ended`: when the right to it was taken away."""
+
+    ended: float | None = None
+    is_sure: bool = True  # False: it depends on which of two changes the server has looked at first
+
+
+@dataclass(eq=False)
+class Seat:
+    """Somebody's account in one organisation."""
+
+    house: "House"
+    member: Member
+    is_active: bool = True
+    private: bool = False  # in the private room
+
+    @property
+    def user_id(self) -> int:
+        return self.member.actor.user_id
+
+
+@dataclass(eq=False)
+class House:
+    org: Org
+    private: str  # address of its private room
+    seats: list[Seat] = field(default_factory=list)
+    is_suspended: bool = False
+
+
+class Ear:
+    """One socket, with what it may hear and what it has heard."""
+
+    def __init__(self, world: "World", seat: Seat, lean: Lean, credential: Token | Session) -> None:
+        self.world, self.seat, self.lean, self.credential = world, seat, lean, credential
+        self.hearings: dict[str, Hearing] = {}
+        self.put_out: set[str] = set()  # rooms that it was told to hear no more
+        self.leaving: dict[int, str] = {}
+        self.ended: float | None = None
+        self.heard: set[int] = set()
+        lean.on_frame = self.take
+        for frame in lean.others:  # what came with the handshake
+            self.take(frame)
+
+    @property
+    def house(self) -> House:
+        return self.seat.house
+
+    @property
+    def is_well(self) -> bool:
+        return self.ended is None and not self.lean.closed.done()
+
+    def must_hear(self, mark: Mark) -> bool:
+        if not self.is_well or mark.org is not self.house:
+            return False
+        if mark.room is None:
+            return True
+        hearing = self.hearings.get(mark.room)
+        return hearing is not None and hearing.ended is None and hearing.is_sure and mark.room not in self.put_out
+
+    def take(self, frame: Frame) -> None:
+        if frame["on"] == "gone":
+            hearing = self.hearings.get(frame["room"])
+            if hearing is not None and hearing.ended is None and hearing.is_sure:
+                self.world.violations.append(f"{self} was put out of {frame['room']} for no reason")
+            self.put_out.add(frame["room"])
+        if frame["on"] == "ack" and frame["id"] in self.leaving:
+            self.put_out.add(self.leaving[frame["id"]])
+        if frame.get("epoch", self.house.org.space.epoch) != self.house.org.space.epoch:
+            self.world.violations.append(f"{self} heard of another organisation: {frame}")
+        for number in map(int, MARK.findall(json.dumps(frame))):
+            self.heard.add(number)
+            if why := self.forbidden(self.world.marks[number]):
+                self.world.violations.append(f"{self} heard mark {number} of {self.world.marks[number]}: {why}")
+
+    def forbidden(self, mark: Mark) -> str:
+        if mark.org is not self.house:
+            return "it is of another organisation"
+        if self.ended is not None and mark.begun > self.ended + GRACE:
+            return "it was said after the right to this socket had ended"
+        if mark.room is None:
+            return ""
+        hearing = self.hearings.get(mark.room)
+        if hearing is None:
+            return "it never took up this room"
+        if mark.room in self.put_out:
+            return "it had been told that it hears this room no more"
+        if hearing.ended is not None and mark.begun > hearing.ended + GRACE:
+            return "it was said after the right to this room had ended"
+        return ""
+
+    def __repr__(self) -> str:
+        return f"a socket of {self.seat.member.name!r} at {self.house.org.space.slug}"
+
+
+class World:
+    """Real servers, an event loop for the sockets, and the model of it all."""
+
+    def __init__(self, installation: Installation, did: Counter[str]) -> None:
+        self.installation, self.did = installation, did
+        self.marks: list[Mark] = []
+        self.ears: list[Ear] = []
+        self.awaited: list[tuple[Ear, int]] = []
+        self.violations: list[str] = []
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.sessions = ExitStack()
+        self.entrance = Entrance(installation.server)
+        self.houses = [furnished(slug) for slug in alike(secrets.token_hex(4))]
+
+    def does(self, what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(PATIENCE)
+
+    def end(self) -> None:
+        self.does(self.entrance.__aexit__())
+        self.sessions.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def mark(self, house: House, room: str | None, *, is_kept: bool = True) -> int:
+        self.marks.append(Mark(house, room, time.monotonic(), is_kept))
+        return len(self.marks) - 1
+
+    def was_said(self, number: int) -> None:
+        """From now on everybody who may hear it is waited for."""
+        self.awaited += [(ear, number) for ear in self.ears if ear.must_hear(self.marks[number])]
+
+    async def all_heard(self) -> None:
+        for ear, number in self.awaited:
+            with suppress(ConnectionError):
+                await ear.lean.hears(lambda: number in ear.heard or not ear.must_hear(self.marks[number]))  # noqa: B023
+        self.awaited.clear()
+
+    async def endings_are_seen(self) -> None:
+        """Whoever lost a right is told so, on every socket: that it is closed, or out of the room."""
+        for ear in self.ears:
+            if ear.ended is not None:
+                async with asyncio.timeout(PATIENCE):
+                    await asyncio.shield(ear.lean.closed)
+            for room, hearing in ear.hearings.items():
+                if hearing.ended is not None:
+                    with suppress(ConnectionError):
+                        await ear.lean.hears(lambda: room in ear.put_out)  # noqa: B023
+
+
+async def is_let_in(lean: Lean) -> None:
+    await lean.hears(lambda: any(frame["on"] == "welcome" for frame in lean.others))
+
+
+def alike(token: str) -> list[str]:
+    """Addresses of organisations: each begins another, or ends it."""
+    return [f"m{token}", f"m{token}-m{token}", f"m{token}2"][:ALIKE]
+
+
+def furnished(slug: str) -> House:
+    org = found("acme", owner="alice", slug=slug, mailbox="alice")
+    house = House(org, "")
+    house.seats = [Seat(house, org.owner, private=True)]
+    for number, name in enumerate(NAMES[1:]):
+        house.seats.append(Seat(house, named(org, number, name)))
+
+    def fill() -> str:
+        for address in PUBLIC:
+            rooms.open(org.owner.actor, f"<Pläne> \u202e {address}"[:80], address)
+        return rooms.open(org.owner.actor, "plans", private=True).room
+
+    house.private = org.inside(fill)
+    return house
+
+
+def named(org: Org, number: int, name: str) -> Member:
+    """People whose names differ by nothing that is easily seen."""
+    member = org.add(f"person{number}")
+
+    def rename() -> None:
+        User.objects.filter(pk=member.actor.user_id).update(name=name)
+
+    org.inside(rename)
+    return member
+
+
+ANY = st.integers(0, 10_000)  # which of those there are
+
+
+class Machine(RuleBasedStateMachine):
+    def __init__(self, installation: Installation, did: Counter[str], kills: deque[float]) -> None:
+        super().__init__()
+        self.world, self.kills = World(installation, did), kills
+
+    # Sockets.
+
+    def house(self, which: int) -> House:
+        return self.world.houses[which % len(self.world.houses)]
+
+    def seat(self, which: int) -> Seat:
+        return self.house(which).seats[which // ALIKE % len(NAMES)]
+
+    def ears(self) -> list[Ear]:
+        return [ear for ear in self.world.ears if ear.is_well]
+
+    def ear(self, which: int) -> Ear:
+        return self.ears()[which % len(self.ears())]
+
+    def rooms_of(self, house: House) -> list[str]:
+        return [*PUBLIC, house.private]
+
+    @initialize()
+    def some_are_there(self) -> None:
+        for house in self.world.houses:
+            for seat in house.seats[:2]:
+                self.world.does(self.open(seat, *self.credential(seat, by_page=False)))
+                for room in range(2):
+                    self.joins(len(self.ears()) - 1, room, everything=False)
+        assert len(self.ears()) == 2 * ALIKE
+
+    @rule(which=ANY, by_page=st.integers(0, 3).map(lambda number: number == 0))
+    def opens(self, which: int, by_page: bool) -> None:
+        seat = self.seat(which)
+        if seat.is_active and not seat.house.is_suspended and len(self.ears()) < 12:
+            self.world.does(self.open(seat, *self.credential(seat, by_page)))
+            self.did("open")
+
+    def credential(self, seat: Seat, by_page: bool) -> tuple[Token | Session, dict[str, str]]:
+        org = seat.house.org
+        if by_page:
+            server = self.world.installation.server
+            session = self.world.sessions.enter_context(signed_in(server, org, seat.member, PASSWORD))
+            return session, session.headers
+        token, secret = org.inside(lambda: credentials.issue(User.objects.get(pk=seat.user_id), "machine"))
+        return token, {"Authorization": f"Bearer {secret}"}
+
+    async def open(self, seat: Seat, credential: Token | Session, headers: dict[str, str]) -> None:
+        """As a page does it: until it is let in, for a process may have died, or not know yet of a resumption."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    lean = await self.world.entrance.opens(seat.house.org, **headers)
+                    ear = Ear(self.world, seat, lean, credential)
+                    await is_let_in(lean)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                    continue
+                self.world.ears.append(ear)
+                return
+
+    @precondition(lambda self: self.ears())
+    @rule(which=ANY, room=ANY, everything=st.booleans())
+    def joins(self, which: int, room: int, everything: bool) -> None:
+        ear = self.ear(which)
+        address = self.rooms_of(ear.house)[room % len(self.rooms_of(ear.house))]
+        may = address != ear.house.private or ear.seat.private
+        before = ear.hearings.get(address)
+        if may:
+            ear.hearings[address] = Hearing()
+            ear.put_out.discard(address)
+        answer = self.asks(ear, "join", room=address, **({"since": 0} if everything else {}))
+        if answer is None:
+            return
+        if not may:
+            assert (answer["on"], answer["code"]) == ("error", "not_found"), answer
+            return
+        assert answer["on"] == "ack", answer
+        self.did("join")
+        for other in self.of(ear.seat):  # one of them that was to be put out may stay, now that they are back
+            hearing = other.hearings.get(address)
+            if hearing is not None and hearing.ended is not None:
+                other.hearings[address] = Hearing(is_sure=False)
+        if before is not None and (before.ended is not None or not before.is_sure):
+            ear.hearings[address].is_sure = False
+        if everything:
+            said = enumerate(self.world.marks)
+            self.world.awaited += [
+                (ear, number)
+                for number, mark in said
+                if mark.org is ear.house and mark.room == address and mark.is_kept and ear.must_hear(mark)
+            ]
+
+    @precondition(lambda self: self.ears())
+    @rule(which=ANY, room=ANY)
+    def stops_hearing(self, which: int, room: int) -> None:
+        ear = self.ear(which)
+        taken_up = [address for address in ear.hearings if address not in ear.put_out]
+        if taken_up:
+            address = taken_up[room % len(taken_up)]
+            ear.hearings[address].is_sure = False
+            ear.leaving[ear.lean.next_id] = address
+            self.asks(ear, "leave", room=address)
+            self.did("stop hearing")
+
+    def asks(self, ear: Ear, do: str, **fields: Any) -> Frame | None:
+        """None: its process has just died, or its right has just ended."""
+        try:
+            return self.world.does(ear.lean.asks(do, **fields))
+        except ConnectionError:
+            return None
+
+    # What is said.
+
+    @precondition(lambda self: self.ears())
+    @rule(which=ANY, room=ANY)
+    def posts(self, which: int, room: int) -> None:
+        ear = self.ear(which)
+        taken_up = sorted(ear.hearings)
+        if not taken_up:
+            return
+        address = taken_up[room % len(taken_up)]
+        number = self.world.mark(ear.house, address)
+        answer = self.asks(ear, "post", room=address, client_id=secrets.token_hex(8), message=f"mark-{number}-")
+        if answer is not None and answer["on"] == "ack":
+            self.world.was_said(number)
+            self.did("post")
+        else:
+            self.world.marks[number].is_kept = False  # or who knows: its process has died
+
+    @precondition(lambda self: self.ears())
+    @rule(which=ANY, room=ANY)
+    def signals(self, which: int, room: int) -> None:
+        """May be lost, so nobody is waited for."""
+        ear = self.ear(which)
+        taken_up = sorted(ear.hearings)
+        if taken_up:
+            address = taken_up[room % len(taken_up)]
+            number = self.world.mark(ear.house, address, is_kept=False)
+            self.asks(ear, "signal", room=address, data={"mark": f"mark-{number}-"})
+            self.did("signal")
+
+    @rule(which=ANY)
+    def publishes_a_notice(self, which: int) -> None:
+        house = self.house(which)
+        if house.is_suspended:
+            return
+        number = self.world.mark(house, None)
+        server = self.world.installation.server
+        with server.client(house.org.space.slug, token=house.org.owner.token) as http, suppress(Exception):
+            if http.post("/api/v1/notices", json={"message": f"mark-{number}-"}).status_code == 201:
+                self.world.was_said(number)
+                self.did("notice")
+
+    # What ends, and what begins again.
+
+    def of(self, seat: Seat) -> Iterator[Ear]:
+        return (ear for ear in self.world.ears if ear.seat is seat)
+
+    @rule(which=ANY, room=ANY)
+    def leaves(self, which: int, room: int) -> None:
+        seat, address = self.seat(which), PUBLIC[room % len(PUBLIC)]
+        self.ends_hearing(seat, address, lambda: rooms.leave(seat.member.actor, address), "leave")
+
+    @rule(which=ANY, room=ANY)
+    def is_expelled(self, which: int, room: int) -> None:
+        seat = self.seat(which)
+        address = self.rooms_of(seat.house)[room % len(self.rooms_of(seat.house))]
+        owner = seat.house.org.owner.actor
+        if seat.member is seat.house.org.owner:
+            return
+        self.ends_hearing(seat, address, lambda: hosting.expel(owner, address, seat.user_id), "expel")
+        if address == seat.house.private:
+            seat.private = False
+
+    def ends_hearing(self, seat: Seat, address: str, verb: Callable[[], None], name: str) -> None:
+        if not seat.is_active or seat.house.is_suspended:
+            return
+        with suppress(Exception):  # who is not in it cannot leave it
+            seat.house.org.inside(verb)
+            self.did(name)
+        for ear in self.of(seat):
+            hearing = ear.hearings.get(address)
+            if hearing is not None and address not in ear.put_out and hearing.ended is None and hearing.is_sure:
+                hearing.ended = time.monotonic()
+
+    @rule(which=ANY)
+    def is_invited(self, which: int) -> None:
+        seat = self.seat(which)
+        if seat.is_active and not seat.house.is_suspended and not seat.private:
+            seat.house.org.inside(hosting.invite, seat.house.org.owner.actor, seat.house.private, [seat.user_id])
+            seat.private = True
+            for ear in self.of(seat):
+                if ear.hearings.get(seat.house.private):
+                    ear.hearings[seat.house.private] = Hearing(is_sure=False)
+            self.did("invite")
+
+    @rule(which=ANY)
+    def is_deactivated(self, which: int) -> None:
+        seat = self.seat(which)
+        if seat.is_active and seat.member is not seat.house.org.owner:
+            seat.house.org.inside(members.deactivate, seat.house.org.owner.actor, seat.user_id)
+            seat.is_active = False
+            self.closes(self.of(seat), "deactivate")
+
+    @rule(which=ANY)
+    def is_reactivated(self, which: int) -> None:
+        seat = self.seat(which)
+        if not seat.is_active:
+            seat.house.org.inside(members.reactivate, seat.house.org.owner.actor, seat.user_id)
+            seat.is_active = True
+            self.did("reactivate")
+
+    @precondition(lambda self: self.ears())
+    @rule(which=ANY)
+    def signs_out(self, which: int) -> None:
+        """Or a token ends: of this socket alone, for each has its own."""
+        ear = self.ear(which)
+        if ear.house.is_suspended:
+            return
+        if isinstance(ear.credential, Session):
+            ear.credential.signs_out()
+            self.closes([ear], "sign out")
+        else:
+            ear.house.org.inside(ear.credential.delete)
+            self.closes([ear], "end of a token")
+
+    @rule(which=ANY)
+    def is_suspended(self, which: int) -> None:
+        house = self.house(which)
+        if not house.is_suspended:
+            house.org.outside(organizations.suspend, house.org.space.slug)
+            house.is_suspended = True
+            self.closes([ear for ear in self.world.ears if ear.house is house], "suspend")
+
+    @rule(which=ANY)
+    def is_resumed(self, which: int) -> None:
+        """Only when all have been put out: a server that has not looked yet would find nothing to do."""
+        house = self.house(which)
+        if house.is_suspended:
+            self.world.does(self.world.endings_are_seen())
+            house.org.outside(organizations.resume, house.org.space.slug)
+            house.is_suspended = False
+            self.did("resume")
+
+    def closes(self, ears: Iterator[Ear] | list[Ear], name: str) -> None:
+        for ear in ears:
+            if ear.ended is None:
+                ear.ended = time.monotonic()
+        self.did(name)
+
+    @rule()
+    def a_process_is_killed(self) -> None:
+        while self.kills and self.kills[0] < time.monotonic() - 60:
+            self.kills.popleft()
+        if len(self.kills) < KILLS_A_MINUTE and len(self.world.installation.server.server_processes()) == 2:
+            self.kills.append(time.monotonic())
+            self.world.installation.kill_a_process()
+            self.did("kill a process")
+
+    # What must hold.
+
+    @rule()
+    def everybody_has_heard(self) -> None:
+        self.world.does(self.world.all_heard())
+
+    @rule()
+    def whoever_lost_a_right_was_told(self) -> None:
+        self.world.does(self.world.endings_are_seen())
+
+    @invariant()
+    def nobody_heard_what_they_may_not(self) -> None:
+        assert not self.world.violations, "\n".join(self.world.violations)
+
+    def teardown(self) -> None:
+        try:
+            self.everybody_has_heard()
+            self.whoever_lost_a_right_was_told()
+            self.nobody_heard_what_they_may_not()
+            self.world.did["heard"] += sum(len(ear.heard) for ear in self.world.ears)
+        finally:
+            self.world.end()
+
+    def did(self, what: str) -> None:
+        self.world.did[what] += 1
+
+
+@pytest.mark.timeout(sized(180, 3600))
+@pytest.mark.parametrize("layer", ["postgres", "redis"])
+def test_nobody_hears_what_they_may_not_and_everybody_what_they_may(
+    servers: Servers,
+    layer: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    record_property: Callable[[str, object], None],
+) -> None:
+    did, kills = Counter[str](), deque[float]()
+    with Installation.of(layer, servers.database, tmp_path_factory) as installation:
+        try:
+            run_state_machine_as_test(
+                lambda: Machine(installation, did, kills),
+                settings=settings(
+                    max_examples=sized(6, 100),
+                    stateful_step_count=sized(40, 100),
+                    deadline=None,
+                    database=None,
+                    phases=[Phase.generate],  # to shrink against servers that live on takes for ever
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            record_property(f"The machine on {layer}", ", ".join(f"{n} × {what}" for what, n in did.most_common()))
+    assert did["heard"] > did["post"] > 0, did
