@@ -217,6 +217,10 @@ class World:
                         await ear.lean.hears(lambda: room in ear.put_out)  # noqa: B023
 
 
+def one_of(some: list[T], which: int) -> T:
+    return some[which % len(some)]
+
+
 async def all_of(what: list[Coroutine[Any, Any, None]]) -> None:
     await asyncio.gather(*what)
 
@@ -284,17 +288,25 @@ class Machine(RuleBasedStateMachine):
 
     # Sockets.
 
-    def house(self, which: int) -> House:
-        return self.world.houses[which % len(self.world.houses)]
+    def seats(self, *, own: bool = True) -> list[Seat]:
+        """Those who could do something now; `own`: also the owners, who keep their rights."""
+        return [
+            seat
+            for house in self.world.houses
+            for seat in house.seats
+            if seat.is_active and not house.is_suspended and (own or seat.member is not house.org.owner)
+        ]
 
-    def seat(self, which: int) -> Seat:
-        return self.house(which).seats[which // ALIKE % len(NAMES)]
+    def heard_by_others(self) -> list[tuple[Seat, str]]:
+        """Rooms that somebody who is not the owner hears on some socket."""
+        found = [(ear.seat, address) for ear in self.ears() for address in ear.hearings if address not in ear.put_out]
+        return [(seat, address) for seat, address in found if seat in self.seats(own=False)]
 
     def ears(self) -> list[Ear]:
         return [ear for ear in self.world.ears if ear.is_well]
 
     def ear(self, which: int) -> Ear:
-        return self.ears()[which % len(self.ears())]
+        return one_of(self.ears(), which)
 
     def rooms_of(self, house: House) -> list[str]:
         return [*PUBLIC, house.private]
@@ -316,8 +328,8 @@ class Machine(RuleBasedStateMachine):
             operation(which, room)
 
     def opens(self, which: int, room: int) -> None:
-        seat, by_page = self.seat(which), room % 3 == 0
-        if seat.is_active and not seat.house.is_suspended and len(self.ears()) < 12:
+        if self.seats() and len(self.ears()) < 12:
+            seat, by_page = one_of(self.seats(), which), room % 3 == 0
             self.world.does(self.open(seat, *self.credential(seat, by_page)))
             self.did("open")
 
@@ -419,9 +431,7 @@ class Machine(RuleBasedStateMachine):
             self.did("signal")
 
     def publishes_a_notice(self, which: int, room: int) -> None:
-        house = self.house(which)
-        if house.is_suspended:
-            return
+        house = one_of([house for house in self.world.houses if not house.is_suspended], which)
         number = self.world.mark(house, None)
         server = self.world.installation.server
         with server.client(house.org.space.slug, token=house.org.owner.token) as http, suppress(Exception):
@@ -435,22 +445,20 @@ class Machine(RuleBasedStateMachine):
         return (ear for ear in self.world.ears if ear.seat is seat)
 
     def leaves(self, which: int, room: int) -> None:
-        seat, address = self.seat(which), PUBLIC[room % len(PUBLIC)]
-        self.ends_hearing(seat, address, lambda: rooms.leave(seat.member.actor, address), "leave")
+        public = [(seat, address) for seat, address in self.heard_by_others() if address in PUBLIC]
+        if public:
+            seat, address = one_of(public, which)
+            self.ends_hearing(seat, address, lambda: rooms.leave(seat.member.actor, address), "leave")
 
     def is_expelled(self, which: int, room: int) -> None:
-        seat = self.seat(which)
-        address = self.rooms_of(seat.house)[room % len(self.rooms_of(seat.house))]
-        owner = seat.house.org.owner.actor
-        if seat.member is seat.house.org.owner:
-            return
-        self.ends_hearing(seat, address, lambda: hosting.expel(owner, address, seat.user_id), "expel")
-        if address == seat.house.private:
-            seat.private = False
+        if self.heard_by_others():
+            seat, address = one_of(self.heard_by_others(), which)
+            owner = seat.house.org.owner.actor
+            if address == seat.house.private:
+                seat.private = False
+            self.ends_hearing(seat, address, lambda: hosting.expel(owner, address, seat.user_id), "expel")
 
     def ends_hearing(self, seat: Seat, address: str, verb: Callable[[], None], name: str) -> None:
-        if not seat.is_active or seat.house.is_suspended:
-            return
         with suppress(Refused):  # who is not in it cannot leave it
             seat.house.org.inside(verb)
             self.did(name)
@@ -461,8 +469,9 @@ class Machine(RuleBasedStateMachine):
         self.everybody_posts()
 
     def is_invited(self, which: int, room: int) -> None:
-        seat = self.seat(which)
-        if seat.is_active and not seat.house.is_suspended and not seat.private:
+        outside = [seat for seat in self.seats(own=False) if not seat.private]
+        if outside:
+            seat = one_of(outside, which)
             seat.house.org.inside(hosting.invite, seat.house.org.owner.actor, seat.house.private, [seat.user_id])
             seat.private = True
             for ear in self.of(seat):
@@ -471,15 +480,16 @@ class Machine(RuleBasedStateMachine):
             self.changed("invite")
 
     def is_deactivated(self, which: int, room: int) -> None:
-        seat = self.seat(which)
-        if seat.is_active and seat.member is not seat.house.org.owner:
+        if self.seats(own=False):
+            seat = one_of(self.seats(own=False), which)
             seat.house.org.inside(members.deactivate, seat.house.org.owner.actor, seat.user_id)
             seat.is_active = False
             self.closes(self.of(seat), "deactivate")
 
     def is_reactivated(self, which: int, room: int) -> None:
-        seat = self.seat(which)
-        if not seat.is_active:
+        inactive = [seat for house in self.world.houses for seat in house.seats if not seat.is_active]
+        if inactive:
+            seat = one_of(inactive, which)
             seat.house.org.inside(members.reactivate, seat.house.org.owner.actor, seat.user_id)
             seat.is_active = True
             self.changed("reactivate")
@@ -497,16 +507,18 @@ class Machine(RuleBasedStateMachine):
             self.closes([ear], "end of a token")
 
     def is_suspended(self, which: int, room: int) -> None:
-        house = self.house(which)
-        if not house.is_suspended:
+        working = [house for house in self.world.houses if not house.is_suspended]
+        if len(working) > 1:
+            house = one_of(working, which)
             house.org.outside(organizations.suspend, house.org.space.slug)
             house.is_suspended = True
             self.closes([ear for ear in self.world.ears if ear.house is house], "suspend")
 
     def is_resumed(self, which: int, room: int) -> None:
         """Only when all have been put out: a server that has not looked yet would find nothing to do."""
-        house = self.house(which)
-        if house.is_suspended:
+        suspended = [house for house in self.world.houses if house.is_suspended]
+        if suspended:
+            house = one_of(suspended, which)
             self.world.does(self.world.endings_are_seen())
             house.org.outside(organizations.resume, house.org.space.slug)
             house.is_suspended = False
