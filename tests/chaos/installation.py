@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,5 +72,9 @@ class Installation:
             return len(connection.execute(LISTENERS).fetchall())
 
     def kill_a_process(self) -> None:
-        """kill -9 of the one that has lived longest, so each in its turn; the supervisor starts another."""
-        os.kill(self.server.server_processes()[0], signal.SIGKILL)
+        """kill -9 of the one that has lived longest, so each in its turn; the supervisor starts another. Returns when
+        it is dead."""
+        killed = self.server.server_processes()[0]
+        os.kill(killed, signal.SIGKILL)
+        while killed in self.server.server_processes():
+            time.sleep(0.01)

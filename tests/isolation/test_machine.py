@@ -16,6 +16,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -217,6 +218,14 @@ class World:
                         await ear.lean.hears(lambda: room in ear.put_out)  # noqa: B023
 
 
+def patiently(what: Callable[[], T]) -> T:
+    """Once more, if the connection was to a process that has been killed."""
+    try:
+        return what()
+    except httpx.TransportError:
+        return what()
+
+
 def one_of(some: list[T], which: int) -> T:
     return some[which % len(some)]
 
@@ -337,7 +346,9 @@ class Machine(RuleBasedStateMachine):
         org = seat.house.org
         if by_page:
             server = self.world.installation.server
-            session = self.world.sessions.enter_context(signed_in(server, org, seat.member, PASSWORD))
+            session = patiently(
+                lambda: self.world.sessions.enter_context(signed_in(server, org, seat.member, PASSWORD))
+            )
             return session, session.headers
         token, secret = org.inside(lambda: credentials.issue(User.objects.get(pk=seat.user_id), "machine"))
         return token, {"Authorization": f"Bearer {secret}"}
@@ -500,7 +511,7 @@ class Machine(RuleBasedStateMachine):
         if ear.house.is_suspended:
             return
         if isinstance(ear.credential, Session):
-            ear.credential.signs_out()
+            patiently(ear.credential.signs_out)
             self.closes([ear], "sign out")
         else:
             ear.house.org.inside(ear.credential.delete)
@@ -583,7 +594,7 @@ def test_nobody_hears_what_they_may_not_and_everybody_what_they_may(
                 lambda: Machine(installation, did, kills),
                 settings=settings(
                     max_examples=sized(3, 100),
-                    stateful_step_count=sized(40, 100),
+                    stateful_step_count=sized(80, 100),
                     deadline=None,
                     database=None,
                     phases=[Phase.generate],  # to shrink against servers that live on takes for ever
