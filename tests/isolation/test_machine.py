@@ -43,7 +43,7 @@ from tests.lean import Entrance, Frame, Lean
 GRACE = sized(
     10.0, 2.0
 )  # seconds in which an ended right may still be used; longer where other tests share the machine
-PATIENCE = 60.0
+PATIENCE = 30.0  # seconds; a run that fails is made again by Hypothesis
 KILLS_A_MINUTE = 4  # an installation gives up when one of its processes dies five times
 ALIKE = 3  # organisations
 NAMES = ["alice", "bob", "Alice", "alice "]  # of people, in each of them
@@ -180,7 +180,12 @@ class World:
         self.houses = [furnished(slug) for slug in alike(self.token)]
 
     def does(self, what: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(PATIENCE)
+        doing = asyncio.run_coroutine_threadsafe(what, self.loop)
+        try:
+            return doing.result(PATIENCE)
+        except TimeoutError:
+            doing.cancel()
+            raise AssertionError(f"{what.__qualname__}: what had to come has not come") from None
 
     def end(self) -> None:
         self.does(self.entrance.__aexit__())
