@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -35,4 +36,6 @@ def _compare(options: list[str]) -> int:
     from benchmarks import fanout
     from saas.machine import Machine
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # however it is ended, it ends all that it has started
+        signal.signal(number, signal.default_int_handler)
     return fanout.main(options, Machine())

@@ -7,14 +7,15 @@ Everything is on this machine and on loopback: the subject on one core, the judg
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.circumstances import certificate
-from benchmarks.fanout import report
+from benchmarks.fanout import idle, report
+from benchmarks.fanout.idle import Idle
 from benchmarks.fanout.judge import language
 from benchmarks.fanout.processes import cores
-from benchmarks.fanout.rounds import measured
-from benchmarks.fanout.scenarios import SCENARIOS
+from benchmarks.fanout.rounds import Run, measured
+from benchmarks.fanout.scenarios import IDLE, SCENARIOS
 from benchmarks.fanout.subjects import SUBJECTS, Machine
 
 USUAL = ("A", "B", "F", "T4")
@@ -23,9 +24,11 @@ QUICK = ("redis", "postgres")
 
 def main(arguments: Sequence[str], machine: Machine) -> int:
     wish = _wish(arguments)
-    scenarios = [SCENARIOS[name] for name in wish.scenarios]
+    scenarios = [SCENARIOS[name] for name in wish.scenarios if name in SCENARIOS]
     subjects = [SUBJECTS[name] for name in wish.subjects if not SUBJECTS[name].missing]
-    runs = list(measured(machine, subjects, scenarios, wish.rounds, wish.seconds))
+    runs = list(measured(machine, subjects, scenarios, wish.rounds, wish.seconds)) if scenarios else []
+    idles = list(idle.measured(machine, subjects, wish.rounds)) if IDLE in wish.scenarios else []
+    results: list[Run | Idle] = [*runs, *idles]
     missing = [f"{name} ({', '.join(gone)})" for name in wish.subjects if (gone := SUBJECTS[name].missing)]
     facts = certificate() | {
         "judge": f"in {language()[0]}",
@@ -33,18 +36,19 @@ def main(arguments: Sequence[str], machine: Machine) -> int:
         "rounds": f"{wish.rounds} of {wish.seconds:g} s, interleaved; median (least–most)",
         "not installed": ", ".join(missing) or "nothing",
     }
-    print(report.tables(runs, scenarios))
+    print(report.tables(runs, idles, scenarios))
     print("\n" + "\n".join(f"{name:14} {value}" for name, value in facts.items()))
     if wish.json:
         with open(wish.json, "w") as file:
-            json.dump(facts | {"runs": [run.plain() for run in runs]}, file, indent=2)
-    return 1 if any(run.failed for run in runs) else 0
+            json.dump(facts | {"runs": [each.plain() for each in results]}, file, indent=2)
+    return 1 if any(each.failed for each in results) else 0
 
 
 def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conclave bench fanout", description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenarios", type=_some_of(SCENARIOS), default=list(USUAL), help=", ".join(SCENARIOS))
-    parser.add_argument("--subjects", type=_some_of(SUBJECTS), default=list(SUBJECTS), help=", ".join(SUBJECTS))
+    told = "; ".join([*(f"{each.name}: {each.title}" for each in SCENARIOS.values()), f"{IDLE}: memory and handshakes"])
+    parser.add_argument("--scenarios", type=_some_of([*SCENARIOS, IDLE]), default=list(USUAL), help=told)
+    parser.add_argument("--subjects", type=_some_of(list(SUBJECTS)), default=list(SUBJECTS), help=", ".join(SUBJECTS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run")
     parser.add_argument("--json", help="a file for the result")
@@ -55,7 +59,7 @@ def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     return wish
 
 
-def _some_of(known: Mapping[str, object]) -> Callable[[str], list[str]]:
+def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
     def read(text: str) -> list[str]:
         names = text.split(",")
         for name in names:

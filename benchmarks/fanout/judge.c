@@ -7,7 +7,8 @@
      closed TEMPLATE WINDOW SECONDS     each group has WINDOW messages under way: the next goes when one has come back
      open TEMPLATE RATE SECONDS         RATE messages a second in all, each at the moment that was intended for it
 
-   `closed` and `open` say {"at":"begin"} and {"at":"end"} around what is measured, so that others can look at their
+   What is measured begins when half a second is over and, in a closed loop, the first message has come back. `closed`
+   and `open` say {"at":"begin"} and {"at":"end"} around what is measured, so that others can look at their
    clocks, and then the result. The plan (plan.py) holds everything as bytes; only the digits of a mark are filled in here:
 
      zqzq RRRR x GGGG x SSSSSSSS x TTTTTTTTTTTTTTTT      run, group, number in the group, nanoseconds of CLOCK_MONOTONIC
@@ -36,6 +37,7 @@
 #define SKIPPED (SECOND / 10) /* of the latencies, while others look at their clocks */
 #define QUIET (SECOND / 2)    /* nothing has come for so long: settled; also listened for repeats after a run */
 #define PATIENCE (5 * SECOND) /* for what is still missing, since something came last */
+#define DRAINING (30 * SECOND) /* at most, after a run */
 #define OPENING (300 * SECOND)
 #define EVENTS 64 /* at a time, so that nothing is sent late because much is to be read */
 #define MARK (4 + 4 + 1 + 4 + 1 + 8 + 1 + 16)
@@ -398,11 +400,12 @@ static void measure(int template, int window, double rate, double seconds) {
     for (int i = 0; i < window; i++) say(group, now());
   for (;;) {
     uint64_t time = now(), due = rate ? start + (uint64_t)(next / rate * SECOND) : UINT64_MAX;
-    if (!run.begin && time >= begin) {
+    if (!run.begin && time >= begin && (rate || run.sent > (uint64_t)window * group_count || time > begin + PATIENCE)) {
+      stop = time + seconds * SECOND;
       at("begin");
       run.begin = now(), run.end = UINT64_MAX, run.counting = 1, used = cpu();
     }
-    if (run.publishing && time >= stop) {
+    if (run.publishing && run.begin && time >= stop) {
       used = cpu() - used, run.end = now(), took = run.end - run.begin, run.counting = run.publishing = 0;
       at("end");
       run.last = now();
@@ -412,7 +415,8 @@ static void measure(int template, int window, double rate, double seconds) {
       say(next % group_count, due);
     }
     if (!run.publishing && time > run.last + (run.missing ? PATIENCE : QUIET)) break;
-    uint64_t wake = run.publishing ? (run.begin ? stop : begin) : run.last + QUIET;
+    if (!run.publishing && time > run.end + DRAINING) break;
+    uint64_t wake = run.publishing ? (run.begin ? stop : time < begin ? begin : time + SECOND / 100) : run.last + QUIET;
     turn(run.publishing && due < wake ? due : wake);
   }
   printf("{\"seconds\":%.6f,\"deliveries\":%lu,\"messages\":%lu,\"sent\":%lu,\"delivered\":%lu,\"lost\":%lu,"

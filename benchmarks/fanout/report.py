@@ -3,8 +3,9 @@
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from benchmarks.fanout.idle import Idle
 from benchmarks.fanout.rounds import ROLES, Run
-from benchmarks.fanout.scenarios import Scenario
+from benchmarks.fanout.scenarios import IDLE, Scenario
 
 YARDSTICKS = ("nchan", "nats", "ws")
 WRONGS = ("lost", "duplicate", "foreign", "disordered", "late", "closed")
@@ -12,34 +13,63 @@ COLUMNS = ("subject", "deliveries/s", *ROLES, "CPU s/M", "p50 ms", "p99 ms", "ma
 SUSTAINED = 0.98  # of the rate that was asked for
 
 
-def tables(runs: Sequence[Run], scenarios: Iterable[Scenario]) -> str:
+def tables(runs: Sequence[Run], idle: Sequence[Idle], scenarios: Iterable[Scenario]) -> str:
     parts = [_table(scenario, [run for run in runs if run.scenario == scenario.name]) for scenario in scenarios]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(part for part in (*parts, _idle_table(idle)) if part)
 
 
 def _table(scenario: Scenario, runs: list[Run]) -> str:
     names = list(dict.fromkeys(run.subject for run in runs))
-    if not names:
-        return ""
     beside = [name for name in (*YARDSTICKS, *_best_stock(runs)) if name in names]
-    lines = [(*COLUMNS, *(f"× {name}" for name in beside), "wrong")]
-    lines += [_row(scenario, [run for run in runs if run.subject == name], runs, beside) for name in names]
+    p99 = [name for name in YARDSTICKS[:1] if name in names and scenario.rate]
+    head = (*COLUMNS, *(f"CPU × {name}" for name in beside), *(f"p99 × {name}" for name in p99), "wrong")
+    rows = [_row(scenario, [run for run in runs if run.subject == name], runs, beside, p99) for name in names]
+    return _drawn(f"**{scenario.name}** ({scenario.title})", [head, *rows]) if rows else ""
+
+
+def _row(scenario: Scenario, own: list[Run], runs: list[Run], beside: list[str], p99: list[str]) -> tuple[str, ...]:
+    good = valid(own)
+    shown = good or [run for run in own if not run.failed]
+    if not shown:
+        return own[0].subject, *[""] * (len(COLUMNS) - 1 + len(beside) + len(p99)), _wrong(scenario, own)
+    roles = [_spread([run.cost[role] for run in shown if role in run.cost]) for role in ROLES]
+    latencies = [_spread([run.latency(which) for run in shown]) for which in ("p50", "p99", "max")]
+    return (
+        own[0].subject if good else f"({own[0].subject})",
+        _spread([run.rate for run in shown], _whole),
+        *roles,
+        _spread([run.total for run in shown]),
+        *latencies,
+        *(_spread(list(ratios_to(other, good, runs))) for other in beside),
+        *(_spread(list(ratios_to(other, good, runs, lambda run: run.latency("p99")))) for other in p99),
+        _wrong(scenario, own),
+    )
+
+
+def _idle_table(idle: Sequence[Idle]) -> str:
+    head = ("subject", "KiB/connection", "handshakes/s", "per CPU s", "again: handshakes/s", "per CPU s", "failed")
+    rows = []
+    for name in dict.fromkeys(each.subject for each in idle):
+        own = [each for each in idle if each.subject == name]
+        good = [(each.kib, each.first, each.again) for each in own if each.first and each.again]
+        rows.append(
+            (
+                name,
+                _spread([kib for kib, _, _ in good]),
+                _spread([first.per_second for _, first, _ in good], _whole),
+                _spread([first.per_cpu_second for _, first, _ in good], _whole),
+                _spread([again.per_second for _, _, again in good], _whole),
+                _spread([again.per_cpu_second for _, _, again in good], _whole),
+                next((each.failed for each in own if each.failed), ""),
+            )
+        )
+    return _drawn(f"**{IDLE}** (1,000 that only listen)", [head, *rows]) if rows else ""
+
+
+def _drawn(title: str, lines: list[tuple[str, ...]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     lines.insert(1, tuple("-" * width for width in widths))
-    rows = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
-    return "\n".join([f"**{scenario.name}** ({scenario.title})", "", *rows])
-
-
-def _row(scenario: Scenario, own: list[Run], runs: list[Run], beside: list[str]) -> tuple[str, ...]:
-    name, good = own[0].subject, valid(own)
-    if not good:
-        why = next((run.failed for run in own if run.failed), "void: the judge's core was too busy")
-        return name, *[""] * (len(COLUMNS) - 1 + len(beside)), why
-    roles = [_spread([run.cost[role] for run in good]) if role in good[0].cost else "" for role in ROLES]
-    latencies = [_spread([float(run.told[which]) for run in good]) for which in ("p50", "p99", "max")]
-    ratios = [_spread(list(ratios_to(other, good, runs))) for other in beside]
-    rate = _spread([run.rate for run in good], lambda each: f"{each:,.0f}")
-    return name, rate, *roles, _spread([run.total for run in good]), *latencies, *ratios, _wrong(scenario, own)
+    return "\n".join([title, "", *("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)])
 
 
 def valid(runs: Iterable[Run]) -> list[Run]:
@@ -69,18 +99,22 @@ def _wrong(scenario: Scenario, runs: Iterable[Run]) -> str:
     if scenario.wanted and (short := [run for run in counted if run.rate < SUSTAINED * scenario.wanted]):
         told.append(f"rate not held in {len(short)}")
     if void := sum(run.is_void for run in counted):
-        told.append(f"{void} void")
+        told.append(f"{void} of {len(counted)} void: the judge's core was too busy")
     if failed := [run.failed for run in runs if run.failed]:
         told.append(f"{len(failed)} failed: {failed[0]}")
     return ", ".join(told) or "0"
 
 
-def _spread(values: Sequence[float], form: Callable[[float], str] = lambda each: _digits(each)) -> str:
+def _digits(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def _whole(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _spread(values: Sequence[float], form: Callable[[float], str] = _digits) -> str:
     if not values:
         return ""
     middle = form(statistics.median(values))
     return middle if len(values) == 1 else f"{middle} ({form(min(values))}–{form(max(values))})"
-
-
-def _digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"

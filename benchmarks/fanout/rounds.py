@@ -1,6 +1,5 @@
 """The measuring: every subject in every round, so that all of them see the same weather."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -8,6 +7,7 @@ from typing import Any
 
 from benchmarks.fanout.judge import Failed, Judge, judging
 from benchmarks.fanout.processes import Clock, cores, keep_on
+from benchmarks.fanout.progress import say
 from benchmarks.fanout.scenarios import STORED, Crowd, Scenario
 from benchmarks.fanout.subjects import Machine, Running, Subject
 
@@ -43,6 +43,10 @@ class Run:
         """Deliveries a second."""
         return float(self.told["deliveries"] / self.told["seconds"])
 
+    def latency(self, which: str) -> float:
+        """In milliseconds: p50, p99 or max."""
+        return float(self.told[which])
+
     def plain(self) -> dict[str, Any]:
         return asdict(self) | ({} if self.failed else {"total": self.total, "void": self.is_void})
 
@@ -67,10 +71,6 @@ def measured(
                     for run in _with_crowd(subject, running, crowd, together, number, seconds):
                         say(f"round {number} of {rounds} · {subject.name} · {run.scenario}")
                         yield run
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _by_crowd(scenarios: Sequence[Scenario]) -> Iterator[tuple[Crowd, list[Scenario]]]:
