@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.circumstances import ROOT
 from benchmarks.fanout.plan import Plan
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ def judging(plan: Plan, core: int | None) -> Iterator[Judge]:
         file = Path(folder, "plan")
         file.write_bytes(plan.encoded())
         command = [*language()[1], str(file), *([] if core is None else [str(core)])]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         try:
             yield Judge(process)
         finally:
@@ -72,10 +73,14 @@ def judging(plan: Plan, core: int | None) -> Iterator[Judge]:
 
 def language() -> tuple[str, list[str]]:
     """What the judge is written in here, and the command that starts it."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
+    found = compiler()
+    if found is None:
         return "Python", [sys.executable, "-m", "benchmarks.fanout.judge_in_python"]
-    return "C", [str(_built(compiler))]
+    return "C", [str(_built(found))]
+
+
+def compiler() -> str | None:
+    return shutil.which(os.environ.get("CC", "cc"))
 
 
 def cache() -> Path:
