@@ -395,24 +395,25 @@ static void at(const char *what) { printf("{\"at\":\"%s\"}\n", what), fflush(std
 static void measure(int template, int window, double rate, double seconds) {
   forget();
   run.template = template, run.window = window, run.publishing = 1;
-  uint64_t start = now(), begin = start + WARM_UP, stop = begin + seconds * SECOND, used = 0, next = 0, took = 0;
+  uint64_t start = now(), begin = start + WARM_UP, stop = rate ? begin + seconds * SECOND : UINT64_MAX, used = 0, next = 0, took = 0;
   for (int group = 0; window && group < group_count; group++)
     for (int i = 0; i < window; i++) say(group, now());
   for (;;) {
     uint64_t time = now(), due = rate ? start + (uint64_t)(next / rate * SECOND) : UINT64_MAX;
     if (!run.begin && time >= begin && (rate || run.sent > (uint64_t)window * group_count || time > begin + PATIENCE)) {
-      stop = time + seconds * SECOND;
+      if (!rate) stop = time + seconds * SECOND;
       at("begin");
       run.begin = now(), run.end = UINT64_MAX, run.counting = 1, used = cpu();
+    }
+    /* Those that were intended before the end are said, however late. */
+    for (; run.publishing && due <= time && due < stop; due = start + (uint64_t)(++next / rate * SECOND)) {
+      if (time - due > run.lag) run.lag = time - due;
+      say(next % group_count, due);
     }
     if (run.publishing && run.begin && time >= stop) {
       used = cpu() - used, run.end = now(), took = run.end - run.begin, run.counting = run.publishing = 0;
       at("end");
       run.last = now();
-    }
-    for (; run.publishing && due <= time; due = start + (uint64_t)(++next / rate * SECOND)) {
-      if (time - due > run.lag) run.lag = time - due;
-      say(next % group_count, due);
     }
     if (!run.publishing && time > run.last + (run.missing ? PATIENCE : QUIET)) break;
     if (!run.publishing && time > run.end + DRAINING) break;

@@ -141,7 +141,8 @@ class Judge:
             it.seen, it.highest = set(), 0
 
     def _measure(self, rate: float, seconds: float) -> dict[str, Any]:
-        start, said, used, stop = now(), 0, 0.0, float("inf")
+        start, said, used = now(), 0, 0.0
+        stop = start + WARM_UP + seconds if rate else float("inf")
         for group in range(self.groups):
             for _ in range(self.window):
                 self._say(group, now())
@@ -151,16 +152,17 @@ class Judge:
             if not self.begin and moment >= start + WARM_UP and (rate or came_back or moment > start + PATIENCE):
                 tell({"at": "begin"})
                 self.begin, self.counting, used = now(), True, time.process_time()
-                stop = self.begin + seconds
-            if self.publishing and moment >= stop:
+                stop = stop if rate else self.begin + seconds
+            # Those that were intended before the end are said, however late.
+            while rate and self.publishing and start + said / rate <= moment and start + said / rate < stop:
+                self.lag = max(self.lag, moment - start - said / rate)
+                self._say(said % self.groups, start + said / rate)
+                said += 1
+            if self.publishing and self.begin and moment >= stop:
                 self.end, used = now(), time.process_time() - used
                 self.counting = self.publishing = False
                 tell({"at": "end"})
                 self.last = now()
-            while rate and self.publishing and start + said / rate <= moment:
-                self.lag = max(self.lag, moment - start - said / rate)
-                self._say(said % self.groups, start + said / rate)
-                said += 1
             if not self.publishing and moment > self.last + (PATIENCE if self.missing else QUIET):
                 break
             self._turn(start + said / rate if rate and self.publishing else moment + 0.01)

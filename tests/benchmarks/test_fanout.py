@@ -38,11 +38,10 @@ def test_the_judge_of_an_honest_server_finds_nothing_wrong() -> None:
     with rooms() as port:
         told = judged(port)
 
-    assert told["sent"] >= MESSAGES
-    assert told["delivered"] == told["sent"] * CROWD.members
+    assert (told["sent"], told["delivered"]) == (MESSAGES, MESSAGES * CROWD.members)
     assert wrongs(told) == {"lost": 0, "duplicate": 0, "disordered": 0, "foreign": 0, "late": 0, "closed": 0}
     assert 0 < told["p50"] <= told["p99"] <= told["max"] < 5000
-    assert 0.5 <= told["seconds"] < 2
+    assert told["seconds"] < 5
 
 
 @pytest.mark.usefixtures("in_either_language")
@@ -51,7 +50,7 @@ def test_the_judge_finds_exactly_what_was_lost_repeated_swapped_and_told_to_othe
         told = judged(port)
 
     assert wrongs(told) == {"lost": 3, "duplicate": 2, "disordered": 1, "foreign": 1, "late": 0, "closed": 0}
-    assert told["delivered"] == told["sent"] * CROWD.members - 3
+    assert told["delivered"] == MESSAGES * CROWD.members - 3
 
 
 @pytest.mark.usefixtures("in_either_language")
@@ -85,7 +84,7 @@ def test_a_quick_measurement_of_a_real_server_finds_nothing_wrong(
     (run,) = told["runs"]
     assert ended == 0
     assert not any(wrongs(run["told"]).values())
-    assert run["told"]["delivered"] == run["told"]["sent"] * 50 >= 20_000
+    assert (run["told"]["sent"], run["told"]["delivered"]) == (400, 20_000)
     assert run["cost"].keys() == {"server", "broker", "database"}
     assert 1 < run["cost"]["server"] < 1000
     assert all(told[part] for part in ("machine", "commit", "date", "command", "judge"))
