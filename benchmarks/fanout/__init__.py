@@ -26,8 +26,16 @@ def main(arguments: Sequence[str], machine: Machine) -> int:
     wish = _wish(arguments)
     scenarios = [SCENARIOS[name] for name in wish.scenarios if name in SCENARIOS]
     subjects = [SUBJECTS[name] for name in wish.subjects if not SUBJECTS[name].missing]
-    runs = list(measured(machine, subjects, scenarios, wish.rounds, wish.seconds)) if scenarios else []
-    idles = list(idle.measured(machine, subjects, wish.rounds)) if IDLE in wish.scenarios else []
+    runs: list[Run] = []
+    idles: list[Idle] = []
+    interrupted = False
+    try:
+        if scenarios:
+            runs.extend(measured(machine, subjects, scenarios, wish.rounds, wish.seconds))
+        if IDLE in wish.scenarios:
+            idles.extend(idle.measured(machine, subjects, wish.rounds))
+    except KeyboardInterrupt:  # what has been measured by then is told
+        interrupted = True
     results: list[Run | Idle] = [*runs, *idles]
     missing = [f"{name} ({', '.join(gone)})" for name in wish.subjects if (gone := SUBJECTS[name].missing)]
     facts = certificate() | {
@@ -41,6 +49,8 @@ def main(arguments: Sequence[str], machine: Machine) -> int:
     if wish.json:
         with open(wish.json, "w") as file:
             json.dump(facts | {"runs": [each.plain() for each in results]}, file, indent=2)
+    if interrupted:
+        return 130
     return 1 if any(each.failed for each in results) else 0
 
 
