@@ -71,7 +71,7 @@ class Rooms(Socket):
 
     async def _take_up_one(self, address: str, since: int) -> None:
         group = groups.room(self.key, address)
-        self.groups[group] = partial(self._take_up_one, address)
+        self.groups[group] = partial(self._take_up_again, address)
         self.left_behind.pop(group, None)  # it begins anew, at a number of the client's choice
         stream = await hub.hold(group, self, room_listening.reader(self.space, address), room_listening.heads, address)
         through: int | None = since
@@ -85,6 +85,13 @@ class Rooms(Socket):
         if through is None:
             self.put_out(address)
             self.tell(Reload(room=address))
+
+    async def _take_up_again(self, address: str, since: int) -> None:
+        """After falling behind: who was put out meanwhile is told so."""
+        try:
+            await self._take_up_one(address, since)
+        except Refused:
+            self.tell(Gone(room=address))
 
     async def _replayed(self, address: str, since: int) -> int | None:
         """Everything after `since` is written; returns up to where. None: the client is ahead of the room."""
