@@ -9,7 +9,8 @@ from django.db import transaction
 
 from realtime import events
 from realtime.chat import changes, conversations, hosting, messages, reading, rooms
-from realtime.notices import notices
+from realtime.notices import publishing
+from realtime.notices.drafts import Draft
 from realtime.protocol import Delete, Edit, Post, React, Read, Refused
 from saas.demo_people import ACME, ORGANIZATIONS, PASSWORD, Organization, Person
 from tenants import directory, organizations
@@ -47,7 +48,7 @@ def _fill(space: Space, wanted: Organization) -> None:
     for number, (room, who, text) in enumerate(wanted.said):
         messages.post(people[who], Post(room=room, client_id=f"demo-{number}", message=text))
     title, text = wanted.notice
-    notices.publish(people[0], text, title)
+    publishing.publish(people[0], Draft(message=text, title=title))
     if wanted is ACME:
         _enliven(people)
 
