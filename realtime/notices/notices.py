@@ -3,10 +3,12 @@ is. Publishing it is publishing.py."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from realtime import protocol
 from realtime.notices import audience, told
@@ -15,6 +17,7 @@ from tenants.actor import Actor
 from tenants.directory import Space
 from tenants.roles import may, verb
 
+UNDONE_WITHIN = timedelta(minutes=5)  # an acknowledgement can be taken back
 SHOWN = 20  # notices shown to somebody who connects
 
 State = Notice.State
@@ -44,6 +47,38 @@ def latest(space: Space, user_id: int, count: int = SHOWN) -> Page:
     through = head()
     known = Notice.objects.filter(NEITHER_OVER, audience.visible(user_id), changed_seq__lte=through)
     return _page(known.order_by("-seq")[:count], space, through, backwards=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A notice, and what one person has done with it."""
+
+    event: protocol.Notice
+    is_over: bool
+    is_seen: bool
+    acknowledged_at: datetime | None
+    may_undo: bool
+
+
+def mine(space: Space, user_id: int, *, before: int | None = None, limit: int = SHOWN) -> list[Mine]:
+    """What was told to this person, the newest first; also when it has expired."""
+    known = Notice.objects.filter(audience.visible(user_id), state__in=(State.LIVE, State.EXPIRED))
+    if before is not None:
+        known = known.filter(seq__lt=before)
+    rows = list(known.select_related("author").order_by("-seq")[:limit])
+    done = {each.notice_id: each for each in Receipt.objects.filter(user_id=user_id, notice__in=rows)}
+    return [_mine(row, space, done.get(row.pk)) for row in rows]
+
+
+def _mine(row: Notice, space: Space, receipt: Receipt | None) -> Mine:
+    now, acknowledged_at = timezone.now(), receipt.acknowledged_at if receipt else None
+    return Mine(
+        event=told.event(row, space),
+        is_over=row.state == State.EXPIRED or (row.expires_at is not None and row.expires_at <= now),
+        is_seen=receipt is not None and receipt.seen_at is not None,
+        acknowledged_at=acknowledged_at,
+        may_undo=acknowledged_at is not None and acknowledged_at > now - UNDONE_WITHIN,
+    )
 
 
 def since(space: Space, user_id: int, number: int) -> Page:

@@ -3,18 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 from django.utils import timezone
 
 from realtime import events, groups, protocol
+from realtime.notices.notices import UNDONE_WITHIN
 from realtime.protocol import Receipts, Received
 from tenants.actor import Actor
 from tenants.directory import Space
 from tenants.roles import verb
-
-UNDONE_WITHIN = timedelta(minutes=5)
 
 # What somebody has done already stays as it was, so a batch that comes twice does no harm. Rows are taken in one order,
 # so two batches never wait for each other in a circle. A notice that is not for somebody takes no receipt of theirs.
