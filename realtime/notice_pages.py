@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from realtime.notices import chart, clock, notices, publishing, receipts, statistics
 from realtime.notices.drafts import Draft
@@ -33,7 +33,6 @@ OVER = (State.PUBLISHING, State.LIVE, State.EXPIRED, State.WITHDRAWN)
 
 
 @never_cache
-@require_safe
 @page("notices.listed")
 def listed(request: SignedInRequest) -> HttpResponse:
     """What was told to whoever looks, the newest first."""
@@ -65,7 +64,6 @@ def acknowledge(request: SignedInRequest) -> HttpResponse:
 
 
 @never_cache
-@require_safe
 @page("notices.managed")
 def managed(request: SignedInRequest) -> HttpResponse:
     """All notices: what is coming, by day; drafts; and what has been told, with how far it has come."""
@@ -103,7 +101,6 @@ def change(request: SignedInRequest, notice_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_safe
 @page("notices.statistics")
 def one(request: SignedInRequest, notice_id: int) -> HttpResponse:
     """How far one notice has come. While somebody looks, the page asks again and again."""
@@ -128,7 +125,6 @@ def one(request: SignedInRequest, notice_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_safe
 @page("notices.export")
 def export(request: SignedInRequest, notice_id: int) -> HttpResponse:
     """Everybody it was for and what has become of it with them, as CSV."""

@@ -72,6 +72,7 @@ STOPS = [
     Stop("sign-out", "/accounts/logout/"),
     Stop("missing", "/nothing/here/"),
     Stop("operators", "/operators/", OPERATOR, public=True),
+    Stop("operators-notices", "/operators/notices/", OPERATOR, public=True),
     Stop("operators-log", "/operators/log/", OPERATOR, public=True),
     Stop("operators-suspend", "/operators/organizations/globex/suspend/", OPERATOR, public=True),
     Stop("operators-second-factor", "/operators/2fa/", OPERATOR, public=True),

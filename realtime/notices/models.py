@@ -96,7 +96,7 @@ class Receipt(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="receipts", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     targeted = models.BooleanField(default=True, db_default=True)  # False: joined later
-    late = models.BooleanField(default=False, db_default=False)  # was away, and got it on coming back
+    late = models.BooleanField(default=False, db_default=False)  # got it on a page opened afterwards
     delivered_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)

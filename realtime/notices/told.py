@@ -41,8 +41,9 @@ def author(row: Notice) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """`targeted`: whom the notice was for when it was published. Of those: delivered to, `late` on coming back, seen,
-    acknowledged by. `joined_later`: whom it has been delivered to since, who are in none of the others."""
+    """`targeted`: whom the notice was for when it was published. Of those: delivered to, of them `late`, on pages that
+    were opened afterwards; seen by, acknowledged by. `joined_later`: whom it has been delivered to since, who are in
+    none of the others."""
 
     targeted: int = 0
     delivered: int = 0

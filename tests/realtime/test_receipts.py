@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,6 +14,8 @@ from realtime.notices import publishing, receipts
 from realtime.notices.models import Receipt
 from realtime.notices.receipts import Mark
 from realtime.protocol import Receipts
+from tenants.people.models import Role
+from tenants.schema import entered
 from tests.cast import Member, Org
 from tests.clients import Client, nothing_for, opened
 from tests.realtime.test_notices import crowd, publish
@@ -146,10 +149,6 @@ def test_a_batch_of_receipts_is_one_statement_however_large(acme: Org, count: in
 
 
 def test_batches_that_come_at_once_write_each_receipt_once(acme: Org) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from tenants.schema import entered
-
     people = crowd(acme, 100)
     row = publish(acme, "drill")
     marks = [Mark(user_id, Receipts(seen=[row.seq or 0])) for user_id in people]
@@ -185,8 +184,6 @@ async def test_a_reminder_goes_to_those_who_are_missing_only(server: Running, ac
 
 
 async def test_nobody_but_admins_publishes_withdraws_or_reminds(server: Running, acme: Org, globex: Org) -> None:
-    from tenants.people.models import Role
-
     row = publish(acme, "drill")
     tried: list[tuple[Member, tuple[int, str]]] = [
         (acme.add("bob"), (403, "forbidden")),

@@ -6,6 +6,7 @@ const KINDS = ["delivered", "seen", "acknowledged"];
 
 const page = document.querySelector("[data-statistics]");
 const drawing = page.querySelector("svg").viewBox.baseVal;
+let drawn = null; // how far it had come
 
 async function look() {
   if (!document.hidden) {
@@ -16,7 +17,18 @@ async function look() {
   setTimeout(look, AGAIN);
 }
 
+/** The server draws who is missing. */
+async function drawMissing() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
+  const anew = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-missing-list]");
+  if (anew) document.querySelector("[data-missing-list]").replaceWith(anew);
+}
+
 function draw(told) {
+  const progress = JSON.stringify([told.notice.delivered, told.notice.seen, told.notice.acknowledged]);
+  if (drawn !== null && progress !== drawn) drawMissing();
+  drawn = progress;
   const counts = { ...told.notice, missing: told.missing, mailed: told.mailed };
   for (const element of document.querySelectorAll("[data-count]")) element.textContent = counts[element.dataset.count];
   for (const kind of KINDS) {
