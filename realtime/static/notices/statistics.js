@@ -6,8 +6,6 @@ const KINDS = ["delivered", "seen", "acknowledged"];
 
 const page = document.querySelector("[data-statistics]");
 const drawing = page.querySelector("svg").viewBox.baseVal;
-let drawn = null; // how far it had come
-
 async function look() {
   if (!document.hidden) {
     const told = await call("GET", `notices/${page.dataset.statistics}`).catch(() => null);
@@ -26,9 +24,8 @@ async function drawMissing() {
 }
 
 function draw(told) {
-  const progress = JSON.stringify([told.notice.delivered, told.notice.seen, told.notice.acknowledged]);
-  if (drawn !== null && progress !== drawn) drawMissing();
-  drawn = progress;
+  const isNews = [...page.querySelectorAll("[data-meter]")].some((one) => one.value !== told.notice[one.dataset.meter]);
+  if (isNews) drawMissing();
   const counts = { ...told.notice, missing: told.missing, mailed: told.mailed };
   for (const element of document.querySelectorAll("[data-count]")) element.textContent = counts[element.dataset.count];
   for (const kind of KINDS) {
