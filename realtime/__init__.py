@@ -9,5 +9,5 @@ A message, file by file:
     hub.py, streams.py    once per process: in the order of numbers, what was lost is read again
     socket.py             one bounded queue per socket
 
-A notice takes the same road from notices/notices.py on. protocol.py is the wire; groups.py spells who hears.
+A notice takes the same road from notices/publishing.py on. protocol.py is the wire; groups.py spells who hears.
 """
