@@ -10,5 +10,5 @@ A message, file by file:
     fan_out.py            one write to each socket, for all that has piled up
     wires.py              straight to the server's transport, or through ASGI
 
-A notice takes the same road from notices/notices.py on. protocol.py is the wire; groups.py spells who hears.
+A notice takes the same road from notices/publishing.py on. protocol.py is the wire; groups.py spells who hears.
 """

@@ -1,8 +1,10 @@
 """The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
+
+from django.utils import timezone
 
 from realtime import events, groups, protocol
 from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
@@ -12,7 +14,9 @@ from realtime.frames import Batch
 from realtime.gathering import Gathering
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
-from realtime.notices import notices
+from realtime.notices import notices, publishing
+from realtime.notices.desk import desk
+from realtime.notices.drafts import Draft
 from realtime.protocol import (
     Ack,
     Changed,
@@ -25,6 +29,7 @@ from realtime.protocol import (
     Post,
     React,
     Read,
+    Receipts,
     Refused,
     Reload,
     Replay,
@@ -138,6 +143,7 @@ class Application(Rooms):
         self.tell(hosting.change_of(state, personal=True))
 
     async def opened(self) -> None:
+        self.open_since = timezone.now()
         states = await STATES.of(self.actor)
         online, online_count = await hub.presence.enter(self)
         self.tell(
@@ -152,7 +158,12 @@ class Application(Rooms):
                 online_count=online_count,
             )
         )
-        await hear_notices(self, None)
+        await hear_notices(self, None, self._told_before)
+
+    async def _told_before(self, page: notices.Page) -> None:
+        """What this person has done with these notices: nothing is shown to them anew, and nothing twice."""
+        seqs = [notice.seq for notice in page.notices]
+        self.tell(await in_tenant(self.space, notices.received, self.user_id, seqs))
 
     def become(self, actor: Actor) -> None:
         before = self.actor
@@ -178,6 +189,8 @@ class Application(Rooms):
                     return self.tell(Ack(id=id, seq=changed.seq, changed_seq=changed.changed_seq))
                 case Read():
                     await in_tenant(self.space, reading.mark_read, self.actor, command)
+                case Receipts():
+                    await desk.take(self.actor, command, self.open_since)
         if id is not None:
             self.tell(Ack(id=id))
 
@@ -263,25 +276,32 @@ class Notification(Socket):
         id = protocol.id_of(frame)
         with answering(id):
             said = protocol.read(protocol.Announce, frame, id)
-            notice = await in_tenant(
-                self.space, notices.publish, self.actor, said.message, said.title or "", said.level or "info"
-            )
+            draft = Draft(message=said.message, title=said.title or "", level=said.level or "info")
+            notice = await in_tenant(self.space, publishing.publish, self.actor, draft)
         if id is not None:
             self.tell(Ack(id=id, seq=notice.seq))
 
 
-async def hear_notices(socket: Socket, since: int | None) -> None:
-    """The newest notices, or all after a number, and then the coming ones."""
+async def nothing(page: notices.Page) -> None:
+    pass
+
+
+async def hear_notices(
+    socket: Socket, since: int | None, before: Callable[[notices.Page], Awaitable[None]] = nothing
+) -> None:
+    """The newest notices for this person, or all after a number, and then the coming ones. `before` each page of them
+    something else may be told."""
     group = groups.notices(socket.key)
-    socket.groups[group] = partial(hear_notices, socket)
+    socket.groups[group] = partial(hear_notices, socket, before=before)
     stream: Stream = await hub.hold(
         group, socket, notice_listening.reader(socket.space), notice_listening.heads, notice_listening.ALL
     )
     while True:
         if since is None:
-            page = await in_tenant(socket.space, notices.latest, socket.space)
+            page = await in_tenant(socket.space, notices.latest, socket.space, socket.user_id)
         else:
-            page = await in_tenant(socket.space, notices.since, socket.space, since)
+            page = await in_tenant(socket.space, notices.since, socket.space, socket.user_id, since)
+        await before(page)
         for notice in page.notices:
             socket.tell(notice)
         if stream.go_live(socket, page.through):

@@ -20,6 +20,7 @@ from realtime.protocol import Event, encode
 MOST_PENDING = 10_000  # events on their way to the layer; a layer that hangs must not fill the memory
 PATIENCE = 5.0  # seconds; after that an event counts as lost and is left to repair
 AROUND = 250  # bytes of an envelope beside its text and its audience
+PER_PERSON = 9  # bytes at most of each in an audience
 
 log = logging.getLogger("conclave.events")
 
@@ -34,9 +35,10 @@ class Envelope(TypedDict):
     only: NotRequired[list[int] | None]  # the people who may hear it; None: everyone in the group
 
 
-def publish(event: Event, to: Group, number: int) -> None:
-    """Tell everyone in `to`, once this transaction has committed. For synchronous code, on any thread."""
-    _after_commit(seal(event, to, number))
+def publish(event: Event, to: Group, number: int, *, only: Sequence[int] | None = None) -> None:
+    """Tell everyone in `to`, once this transaction has committed. For synchronous code, on any thread. `only`: the hub
+    lets it through to these people alone."""
+    _after_commit(seal(event, to, number, only))
 
 
 def tell(event: Event, to: Group, *, only: Sequence[int] | None = None) -> None:
@@ -112,7 +114,10 @@ async def _group_send(envelope: Envelope) -> None:
 def _short(envelope: Envelope) -> Envelope:
     """Where a long event would take a detour, what is stored is only pointed at."""
     most = wire().inline_bytes
-    if most is None or not envelope["number"] or len(envelope["text"].encode()) + AROUND < most:
+    if most is None or not envelope["number"]:
+        return envelope
+    audience = PER_PERSON * len(envelope.get("only") or ())
+    if len(envelope["text"].encode()) + audience + AROUND < most:
         return envelope
     return Envelope(type=envelope["type"], to=envelope["to"], number=envelope["number"])
 

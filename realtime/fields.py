@@ -78,6 +78,21 @@ class Positions:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """A list of numbers, each of them once."""
+
+    most: int = 200
+
+    def read(self, value: Any) -> list[int]:
+        if not isinstance(value, list) or len(value) > self.most:
+            raise ValueError(f"must be a list of at most {self.most} numbers")
+        return list(dict.fromkeys(Whole().read(number) for number in value))
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": Whole().schema(), "maxItems": self.most}
+
+
+@dataclass(frozen=True)
 class Data:
     """Any JSON object that is short and not nested deeply: what can be read can also be written again."""
 

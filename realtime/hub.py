@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
-from realtime import events
+from realtime import events, groups
 from realtime.events import Envelope
 from realtime.fan_out import FanOut
 from realtime.groups import Group
@@ -63,6 +63,7 @@ class Hub:
     async def _start(self) -> None:
         await self._watch.start()
         control.listen(self.rights.apply)
+        control.listen(self._hurry)
         events.serve_on(asyncio.get_running_loop())
         await self._line.start(self._nursery)
         self._nursery.start(self._audit(), "hub audit")
@@ -152,6 +153,11 @@ class Hub:
     def _tell(self, envelope: Envelope) -> None:
         if stream := self._streams.get(envelope["to"]):
             stream.tell(envelope["number"], envelope.get("text"), envelope.get("only"))
+
+    def _hurry(self, change: control.Change) -> None:
+        """Notices are told of by control too: what is withdrawn is gone within two seconds, whatever the layer does."""
+        if change.what == control.NOTICES and (stream := self._streams.get(groups.notices(change.key).name)):
+            stream.check(int(change.subject))
 
     async def _audit(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from tenants.roles import may, page
 def home(request: SignedInRequest) -> HttpResponse:
     actor = request.actor
     context = around(request) | {
-        "notices": notices.latest(actor.organization).notices[::-1],
+        "notices": notices.latest(actor.organization, actor.user_id).notices[::-1],
         "may_invite": may(actor, "invitations.make") and actor.email_verified,
         "may_announce": may(actor, "notices.publish"),
     }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-from realtime.fields import ADDRESS, Data, Flag, Positions, Text, Whole
+from realtime.fields import ADDRESS, Data, Flag, Numbers, Positions, Text, Whole
 
 T = TypeVar("T")
 
@@ -157,6 +157,18 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipts:
+    """What has become of notices on this page, by their `seq`: entered into it, visible for a second, acknowledged.
+    Only the admins learn it. Twice does nothing more. `unacknowledged` takes back, within five minutes."""
+
+    DO: ClassVar[str] = "receipts"
+    delivered: Annotated[list[int], Numbers()] = field(default_factory=list)
+    seen: Annotated[list[int], Numbers()] = field(default_factory=list)
+    acknowledged: Annotated[list[int], Numbers()] = field(default_factory=list)
+    unacknowledged: Annotated[list[int], Numbers()] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """On /ws/notification/, from an admin: publish a notice to everybody."""
 
@@ -165,9 +177,9 @@ class Announce:
     level: Annotated[str, Text(most=10)] | None = None
 
 
-Command = Hello | Join | Leave | Post | Edit | Delete | React | Read | Signal
+Command = Hello | Join | Leave | Post | Edit | Delete | React | Read | Signal | Receipts
 COMMANDS: dict[str, type[Command]] = {
-    each.DO: each for each in (Hello, Join, Leave, Post, Edit, Delete, React, Read, Signal)
+    each.DO: each for each in (Hello, Join, Leave, Post, Edit, Delete, React, Read, Signal, Receipts)
 }
 
 
@@ -227,6 +239,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
+    """What the organisation tells its people, as it stands at `changed_seq`. `html` as with a message. `needs_ack`:
+    they are asked to acknowledge it; an urgent one covers the page until they have. `reminder`: so many times those who
+    have not have been told it again. In another `state` than `live` it is over: `expired`, or `withdrawn`, and then
+    nothing is left of it."""
+
     ON: ClassVar[str] = "notice"
     seq: int
     changed_seq: int
@@ -237,6 +254,24 @@ class Notice:
     user: str
     user_id: int
     at: str
+    html: str | None = None
+    state: str = "live"
+    needs_ack: bool = False
+    dismissible: bool = True
+    expires_at: str | None = None
+    reminder: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What I have seen and acknowledged of the organisation's notices, here or on another device of mine: by their
+    numbers. `unacknowledged`: taken back. `unread`, when a socket opens: how many I have not seen."""
+
+    ON: ClassVar[str] = "receipts"
+    seen: list[int] | None = None
+    acknowledged: list[int] | None = None
+    unacknowledged: list[int] | None = None
+    unread: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +402,7 @@ Event = (
     Message
     | Changed
     | Notice
+    | Received
     | Welcome
     | Ack
     | Replay
@@ -417,7 +453,7 @@ def read(kind: type[T], frame: dict[str, Any], id: Id = None) -> T:
     values = {}
     for each, (what, optional) in field_kinds(kind).items():
         value = frame.get(each.name)
-        if value is None and (optional or each.default is not MISSING):
+        if value is None and (optional or each.default is not MISSING or each.default_factory is not MISSING):
             continue
         try:
             values[each.name] = what.read(value)

@@ -24,7 +24,7 @@ def _command_schema(kind: type[Command]) -> dict[str, Any]:
     required = ["do"]
     for each, (what, optional) in field_kinds(kind).items():
         properties[each.name] = {"anyOf": [what.schema(), {"type": "null"}]} if optional else what.schema()
-        if not optional and each.default is MISSING:
+        if not optional and each.default is MISSING and each.default_factory is MISSING:
             required.append(each.name)
     return {"title": kind.DO, "type": "object", "properties": properties, "required": required}
 

@@ -6,8 +6,8 @@ that stays is read from the database.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from realtime.fan_out import Audience, FanOut, Listener, Outlet
 from realtime.frames import EPHEMERAL, Batch, Frame
@@ -28,6 +28,7 @@ class Missed:
     changes: Sequence[tuple[int, str]]
     through: int
     complete: bool = True
+    only: Mapping[int, Audience] = field(default_factory=dict)  # who may hear a number; one that is missing: everybody
 
 
 Read = Callable[[int], Awaitable[Missed]]
@@ -107,6 +108,7 @@ class Stream:
         """One event from the layer. 0: ephemeral, told to whoever is live (and among `only`), and forgotten. Without a
         text it was too long to travel, and is read from the database."""
         self.last_traffic = asyncio.get_running_loop().time()
+        only = None if only is None else frozenset(only)  # asked for each listener
         if not control.fresh():
             return  # rights may have ended unseen; what is numbered is repaired when control can be read again
         if number == EPHEMERAL:
@@ -182,6 +184,6 @@ class Stream:
             return
         for number, text in missed.changes:
             if number > self.through:
-                self._fan(Frame(text, number))
+                self._fan(Frame(text, number), missed.only.get(number))
         self.through = max(self.through, missed.through)
         self._advance()

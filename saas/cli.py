@@ -25,6 +25,7 @@ conclave COMMAND; conclave COMMAND --help tells more
   doctor        checks settings and database
   operator      who sees the organisations at /operators/
   organization  lists organisations; suspends, resumes or deletes one
+  notice        tells the people of organisations something
   bench         measures
   screenshots   takes pictures of every page
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from realtime import events
 from realtime.chat import changes, conversations, hosting, messages, reading, rooms
-from realtime.notices import notices
-from realtime.protocol import Delete, Edit, Post, React, Read, Refused
+from realtime.notices import publishing, receipts
+from realtime.notices.drafts import Draft
+from realtime.protocol import Delete, Edit, Post, React, Read, Receipts, Refused
 from saas.demo_people import ACME, ORGANIZATIONS, PASSWORD, Organization, Person
 from tenants import directory, organizations
 from tenants.actor import Actor
@@ -47,7 +50,7 @@ def _fill(space: Space, wanted: Organization) -> None:
     for number, (room, who, text) in enumerate(wanted.said):
         messages.post(people[who], Post(room=room, client_id=f"demo-{number}", message=text))
     title, text = wanted.notice
-    notices.publish(people[0], text, title)
+    publishing.publish(people[0], Draft(message=text, title=title))
     if wanted is ACME:
         _enliven(people)
 
@@ -78,6 +81,28 @@ def _enliven(people: list[Actor]) -> None:
         with suppress(Refused):
             reading.mark_read(person, Read(room="general", seq=6))
     invitations.make(ada, email="hanna@acme.example", rooms=["launch"])
+    _tell(people)
+
+
+def _tell(people: list[Actor]) -> None:
+    """Notices beside the first: one that comes round every week, a draft, and what has become of some."""
+    ada, bruno, chana, dai, _elif, _gil = people
+    monday = timezone.localtime().replace(hour=9, minute=0) + timedelta(days=7 - timezone.localtime().weekday())
+    weekly = Draft(message="Stand-up in **Launch** at ten.", title="This week", publish_at=monday, repeats="weekly")
+    publishing.publish(ada, weekly)
+    publishing.publish(bruno, Draft(message="Badges are replaced in May.", title="New badges"), keep=True)
+    signed = Draft(
+        message="Read the [rules of the pad](https://pad.example/rules) once more, *please*, and acknowledge it.",
+        title="Safety on the pad",
+        level="important",
+        audience="roles",
+        of=("moderator", "member"),
+        needs_ack=True,
+        remind_every=24 * 60,
+    )
+    seq = publishing.publish(ada, signed).seq or 0
+    receipts.mark(chana, Receipts(acknowledged=[seq]))
+    receipts.mark(dai, Receipts(seen=[seq]))
 
 
 def _people(space: Space, wanted: tuple[Person, ...]) -> list[Actor]:

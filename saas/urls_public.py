@@ -3,6 +3,7 @@
 from django.db.transaction import non_atomic_requests
 from django.urls import URLPattern, include, path
 
+from realtime import operator_notice_pages
 from tenants import pages
 from tenants.api import api
 
@@ -18,5 +19,6 @@ urlpatterns = [
     path("workspaces/sent/", pages.workspaces_sent, name="workspaces_sent"),
     path("handover/", pages.handover, name="handover"),
     path("api/v1/", (api_urls, api_app, api_namespace)),
+    path("operators/notices/", operator_notice_pages.announce, name="operators_notices"),
     path("", include("tenants.people.urls_operators")),
 ]

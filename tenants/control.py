@@ -21,6 +21,7 @@ ORGANIZATION = "organization"  # its state, name, address or limits
 PERSON = "person"  # subject: the user's id; role, password or activity
 CREDENTIAL = "credential"  # subject: SHA-256 of a session key or token that has ended
 SECOND_FACTOR = "second_factor"  # whether the organisation requires one of everybody
+NOTICES = "notices"  # subject: the number that their stream has come to
 MEMBERSHIP = "membership"  # subject: "<user id>:<address of the room they left>"
 
 INTERVAL = 1.0

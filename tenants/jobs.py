@@ -6,6 +6,7 @@ organisation: it would stall its other jobs.
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -63,13 +64,14 @@ def for_everybody(every: str | None = None) -> Callable[[Callable[..., None]], A
     return declare
 
 
-def later(key: str | None, task: AnyTask, **arguments: Any) -> None:
-    """Run `task` once this transaction has committed; never if it does not. `key`: of the organisation it is for."""
+def later(key: str | None, task: AnyTask, at: datetime | None = None, **arguments: Any) -> None:
+    """Run `task` once this transaction has committed; never if it does not. `key`: of the organisation it is for. `at`:
+    not before."""
     if key is not None:
         arguments["key"] = key
     path, with_public = connection.tenant, connection.include_public_schema
     connection.set_tenant(Path(PUBLIC.schema_name))  # procrastinate's functions live there; the transaction is the same
     try:
-        task.defer(**arguments)
+        (task.configure(schedule_at=at) if at else task).defer(**arguments)
     finally:
         connection.set_tenant(path, include_public=with_public)

@@ -33,6 +33,9 @@ NO_VERBS = {
     "tenants/people/settings.py:public_rooms": "serves settings.change",
     "realtime/conversation.py:shown": "puts together what messages.page and messages.one tell",
     "realtime/crowds.py:hears": "decides for each listener what the hub lets through",
+    "realtime/notices/audience.py:good": "serves notices.publish and notices.change",
+    "realtime/notices/drafts.py:good": "serves notices.publish and notices.change",
+    "realtime/notices/statistics.py:known": "asks the table, and answers nothing to others",
     "realtime/chat/introductions.py:own_and_public_rooms": "serves invitations.make",
     "realtime/chat/introductions.py:people_of_the_same_rooms": "serves members.listed",
 }

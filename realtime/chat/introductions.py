@@ -1,5 +1,6 @@
-"""What the verbs about people ask of rooms: into which somebody new may be brought, and whom a guest knows."""
+"""What verbs ask of rooms: into which somebody new may be brought, whom a guest knows, and who is in one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -7,7 +8,8 @@ from django.dispatch import receiver
 
 from realtime.chat.models import Membership, Room
 from tenants.actor import Actor
-from tenants.signals import companions, entrances
+from tenants.directory import Space
+from tenants.signals import companions, entrances, residents
 
 
 @receiver(entrances)
@@ -23,3 +25,9 @@ def own_and_public_rooms(actor: Actor, public: bool = False, **_: Any) -> list[t
 def people_of_the_same_rooms(actor: Actor, **_: Any) -> QuerySet[Membership, int]:
     own = Membership.objects.filter(user_id=actor.user_id).values("room")
     return Membership.objects.filter(room__in=own).values_list("user_id", flat=True)
+
+
+@receiver(residents)
+def people_of_public_rooms(space: Space, rooms: Sequence[str], **_: Any) -> QuerySet[Membership, int]:
+    there = Membership.objects.filter(room__address__in=rooms, room__kind=Room.Kind.PUBLIC)
+    return there.values_list("user_id", flat=True)

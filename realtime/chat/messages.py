@@ -9,8 +9,8 @@ from typing import Any
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from billing import limits
-from realtime import events, groups, protocol
-from realtime.chat import markup, rooms, told
+from realtime import events, groups, markup, protocol
+from realtime.chat import rooms, told
 from realtime.chat.models import Membership, Message, Room
 from realtime.protocol import REPLAY_PAGE, Refused, Replay
 from tenants import abreast

@@ -12,9 +12,12 @@ ALL = ""  # there is one stream
 
 
 def reader(space: Space) -> Callable[[int], Awaitable[Missed]]:
+    """What is read again is for the same people as what was lost."""
+
     async def read(number: int) -> Missed:
-        page = await in_tenant(space, notices.since, space, number)
-        return Missed([(notice.changed_seq, encode(notice)) for notice in page.notices], page.through)
+        found, through = await in_tenant(space, notices.missed, space, number)
+        only = {notice.changed_seq: frozenset(people) for notice, people in found if people is not None}
+        return Missed([(notice.changed_seq, encode(notice)) for notice, _ in found], through, only=only)
 
     return read
 

@@ -19,7 +19,7 @@ def note(actor: Actor, what: str, whom: object = "", **detail: Any) -> None:
     """
     assert RIGHTS[what].audited, f"the table says that {what} is not audited"
     AuditEntry.objects.create(
-        who_id=actor.user_id,
+        who_id=actor.user_id or None,  # 0: those who run the installation
         name=actor.name,
         what=what,
         whom=str(whom)[:LONGEST],

@@ -31,12 +31,18 @@ SENTENCES = {
     "sessions.end": gettext_lazy("ended the own session in %(whom)s"),
     "sessions.end_others": gettext_lazy("ended all other own sessions"),
     "notices.publish": gettext_lazy("published the notice “%(whom)s”"),
+    "notices.change": gettext_lazy("changed the notice “%(whom)s”"),
+    "notices.discard": gettext_lazy("threw away the notice “%(whom)s”"),
+    "notices.withdraw": gettext_lazy("withdrew the notice “%(whom)s”"),
+    "notices.resend": gettext_lazy("reminded those who miss the notice “%(whom)s”"),
+    "notices.duplicate": gettext_lazy("made a copy of the notice “%(whom)s”"),
     "settings.change": gettext_lazy("changed the settings"),
     "settings.set_logo": gettext_lazy("changed the logo"),
     "settings.remove_logo": gettext_lazy("removed the logo"),
     # Of operators.
     "organizations.suspend": gettext_lazy("suspended %(whom)s"),
     "organizations.resume": gettext_lazy("resumed %(whom)s"),
+    "notices.announce": gettext_lazy("sent a notice to %(whom)s"),
     "organizations.delete": gettext_lazy("closed %(whom)s for deletion"),
 }
 
@@ -48,6 +54,8 @@ DETAILS = {
     "room": gettext_lazy("Room"),
     "seq": gettext_lazy("Number"),
     "level": gettext_lazy("Level"),
+    "audience": gettext_lazy("For"),
+    "state": gettext_lazy("State"),
     "role": gettext_lazy("Role"),
     "days": gettext_lazy("Days"),
     "most_uses": gettext_lazy("Uses"),

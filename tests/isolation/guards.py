@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.test import override_settings
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TheirBackend
 
@@ -18,6 +18,7 @@ from realtime import groups
 from realtime.chat import hosting, messages, rooms
 from realtime.chat.models import Room
 from realtime.layers import tenant as tenant_layer
+from realtime.notices import audience, notices
 from realtime.rights import Rights
 from tenants import control, directory, doors, roles, schema, tickets
 from tenants.actor import Actor
@@ -222,6 +223,16 @@ GUARDS = [
         "a verb asks for the role",
         of(roles, "require", nothing),
         "a_notice_from_somebody_who_is_no_admin",
+    ),
+    Guard(
+        "a notice is heard by those whom it is for",
+        of(notices, "hearers", lambda row: None),
+        "a_notice_for_somebody_else",
+    ),
+    Guard(
+        "a notice is read by those whom it is for",
+        of(audience, "visible", lambda user_id: Q()),
+        "a_notice_for_somebody_else",
     ),
     Guard(
         "only owners touch owners",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import uvicorn
 
 from realtime.chat import messages, rooms
-from realtime.notices import notices
+from realtime.notices import publishing
+from realtime.notices.drafts import Draft
 from realtime.protocol import Post
 from saas.websocket import draining_over
 from tenants import control
@@ -89,7 +90,7 @@ def furnished(name: str, owner: str) -> Space:
             for number in range(3):
                 said = Post(room=room, client_id=f"c{number}-{room}", message=f"{room} {number} {canary}")
                 messages.post(org.owner.actor, said)
-        notices.publish(org.owner.actor, f"notice {canary}", f"title {canary}")
+        publishing.publish(org.owner.actor, Draft(message=f"notice {canary}", title=f"title {canary}"))
 
     org.inside(fill)
     return Space(org, canary, org.owner, bob)

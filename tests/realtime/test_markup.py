@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from realtime.chat.markup import MOST_HTML, MOST_MARKS, mentioned, named, render
+from realtime.markup import MOST_HTML, MOST_MARKS, mentioned, named, render
 
 NAUGHTY: list[str] = json.loads((Path(__file__).parent.parent / "data" / "blns.json").read_text())
 NAMES = {7: "Bob", 8: '<img src=x onerror="alert(1)">'}

@@ -92,7 +92,7 @@ def test_history_is_read_in_pages_both_ways(server: Running, acme: Org) -> None:
 def test_notices_are_published_by_admins_and_listed_for_all(server: Running, acme: Org) -> None:
     bob = acme.add("bob")
     with as_(server, acme, acme.owner) as alice, as_(server, acme, bob) as http:
-        made = alice.post("/api/v1/notices", json={"message": "Drill at noon", "title": "Drill", "level": "warning"})
+        made = alice.post("/api/v1/notices", json={"message": "Drill at noon", "title": "Drill", "level": "important"})
         assert (made.status_code, made.json()["seq"]) == (201, 1)
         assert [each["message"] for each in http.get("/api/v1/notices").json()["notices"]] == ["Drill at noon"]
         assert code(http.post("/api/v1/notices", json={"message": "me too"})) == (403, "forbidden")

@@ -19,7 +19,8 @@ from schemathesis.specs.openapi.checks import (
 
 from realtime.api import api
 from realtime.chat import conversations, messages, rooms
-from realtime.notices import notices
+from realtime.notices import publishing
+from realtime.notices.drafts import Draft
 from realtime.protocol import Post
 from tenants.people import invitations, profile, tokens
 from tenants.people import settings as organization
@@ -68,7 +69,7 @@ def furnish(org: Org, text: str) -> None:
         direct = conversations.direct(owner, [bob.user_id]).room
         for room in ("general", public, private, direct):
             messages.post(owner, Post(room=room, client_id=f"c-{room}", message=f"*{text}* <@{bob.user_id}>"))
-        notices.publish(owner, text, text)
+        publishing.publish(owner, Draft(message=text, title=text))
         invitations.make(owner, email=f"carol@{name}.example", rooms=[public])
         tokens.issue(owner, text)
         organization.change(owner, name=f"Org {text}", email_domains=[f"{name}.example"], default_rooms=[public])

@@ -14,6 +14,9 @@ from allauth.usersessions.models import UserSession
 from PIL import Image
 
 from realtime.chat import hosting, messages, rooms
+from realtime.notices import publishing
+from realtime.notices.drafts import Draft
+from realtime.notices.models import Notice
 from realtime.protocol import Post
 from tenants.people import credentials, invitations, members, settings
 from tenants.people.models import Role, User
@@ -61,6 +64,9 @@ class Stage:
     def message(self) -> dict[str, object]:
         said = Post(room="general", client_id=secrets.token_hex(8), message="words")
         return {"room": "general", "seq": messages.post(self.who.actor, said).event.seq}
+
+    def notice(self, *, keep: bool = False) -> Notice:
+        return publishing.publish(self.owner().actor, Draft(message="Drill at noon"), keep=keep)
 
     def invitation(self) -> int:
         return invitations.make(self.owner().actor, role=Role.GUEST).invitation.pk
@@ -162,6 +168,17 @@ RECIPES: dict[str, Callable[[Stage], Asked]] = {
     "audit.listed": _nothing,
     "notices.listed": _nothing,
     "notices.publish": lambda stage: Asked(body={"message": "Drill at noon"}),
+    "notices.preview": lambda stage: Asked(body={"message": "Drill at *noon*"}),
+    "notices.mark": lambda stage: Asked(body={"seen": [stage.notice().seq]}),
+    "notices.managed": _nothing,
+    "notices.statistics": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.missing": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.export": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.withdraw": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.resend": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.duplicate": lambda stage: Asked({"notice_id": stage.notice().pk}),
+    "notices.change": lambda stage: Asked({"notice_id": stage.notice(keep=True).pk}, {"message": "Drill at one"}),
+    "notices.discard": lambda stage: Asked({"notice_id": stage.notice(keep=True).pk}),
     "presence.room": lambda stage: Asked({"room": "general"}),
     "rooms.listed": _nothing,
     "rooms.states": lambda stage: Asked({"room": "general"}),

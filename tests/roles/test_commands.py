@@ -20,6 +20,7 @@ VERBS = {
     "react": "messages.react",
     "read": "messages.mark_read",
     "signal": None,
+    "receipts": "notices.mark",
 }
 
 
@@ -58,12 +59,13 @@ async def test_the_table_decides_on_commands(server: Running, ours: Org, role: R
         "read": {"seq": seq},
         "delete": {"seq": seq},
         "signal": {"data": {"typing": True}},
+        "receipts": {"delivered": [1], "seen": [1]},
     }
-    order = ["hello", "join", "signal", "post", "edit", "react", "read", "delete", "leave"]
+    order = ["hello", "join", "signal", "post", "edit", "react", "read", "delete", "receipts", "leave"]
     assert set(order) == set(COMMANDS)
     async with opened(server, ours, by=who) as socket:
         for do in order:
-            room = {} if do == "hello" else {"room": "general"}
+            room = {} if do in ("hello", "receipts") else {"room": "general"}
             answer = await socket.asks(do, **room | fields.get(do, {}))
             least = RIGHTS[name].least if (name := VERBS[do]) else GUEST
             assert told(answer) == ("ack" if role.at_least(least) else "forbidden"), (do, answer)

@@ -8,7 +8,7 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from tenants import jobs, organizations
+from tenants import jobs, organizations, rescuing
 from tenants.directory import Space
 from tenants.people.models import Invitation, User
 from tenants.schema import current_key, entered
@@ -149,3 +149,21 @@ def test_the_jobs_of_the_product_are_found_by_the_worker(database: str) -> None:
         "tenants.sweeping.sweep",
     } <= set(app.tasks)
     assert "tenants.provisioning.keep_pool_filled" in app.tasks
+
+
+def test_a_job_whose_worker_was_killed_is_begun_again_and_one_of_a_living_worker_is_left_alone(acme: Org) -> None:
+    for _ in range(3):
+        jobs.later(acme.key, mark, text="job")
+    with connection.cursor() as cursor:
+        heartbeats = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 minute')"
+        cursor.execute(f"{heartbeats} RETURNING id")
+        workers = [*(number for (number,) in cursor.fetchall()), None]  # alive, dead, and struck off
+        cursor.execute("SELECT id FROM procrastinate_jobs WHERE queue_name = %s ORDER BY id", [QUEUE])
+        for (number,), worker in zip(cursor.fetchall(), workers, strict=True):
+            begun = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s"
+            cursor.execute(begun, [worker, number])
+    assert [status for status, _ in waiting()] == ["doing"] * 3
+
+    rescuing.rescue.func()
+
+    assert [status for status, _ in waiting()] == ["doing", "todo", "todo"]

@@ -1,4 +1,4 @@
-"""Markdown, as much of it as chat needs, rendered once when a message is written, and sanitised.
+"""Markdown, as much of it as messages and notices need, rendered once when they are written, and sanitised.
 
 No headings, tables, images or raw HTML: a message is somebody's words, and must neither look like the page nor fetch
 anything from elsewhere. `<@7>` mentions person 7.
