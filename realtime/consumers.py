@@ -1,6 +1,6 @@
 """The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from realtime.notices import listening as notice_listening
 from realtime.notices import notices, publishing
 from realtime.notices.desk import desk
 from realtime.notices.drafts import Draft
+from realtime.notices.greeting import Greeting, greet
 from realtime.protocol import (
     Ack,
     Changed,
@@ -53,6 +54,17 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
 
 
 STATES = Gathering[list[RoomState]](seen.states, list)
+GREETINGS = Gathering[Greeting](greet, Greeting)
+
+
+class Notices(Socket):
+    """What hears notices."""
+
+    async def read_notices(self, since: int | None) -> notices.Page:
+        """The newest for this person, or all after a number."""
+        if since is None:
+            return await in_tenant(self.space, notices.latest, self.space, self.user_id)
+        return await in_tenant(self.space, notices.since, self.space, self.user_id, since)
 
 
 class Rooms(Socket):
@@ -136,7 +148,7 @@ class Rooms(Socket):
         return posted.event.seq
 
 
-class Application(Rooms):
+class Application(Rooms, Notices):
     """/ws/: one socket per tab for all rooms and the notices."""
 
     def brought_in(self, state: RoomState) -> None:
@@ -158,12 +170,18 @@ class Application(Rooms):
                 online_count=online_count,
             )
         )
-        await hear_notices(self, None, self._told_before)
+        await hear_notices(self, None)
 
-    async def _told_before(self, page: notices.Page) -> None:
-        """What this person has done with these notices: nothing is shown to them anew, and nothing twice."""
+    async def read_notices(self, since: int | None) -> notices.Page:
+        """First it is told what this person has done with them: nothing is shown to them anew, and nothing twice."""
+        if since is None:
+            greeting = await GREETINGS.of(self.actor)
+            self.tell(greeting.received)
+            return greeting.page
+        page = await super().read_notices(since)
         seqs = [notice.seq for notice in page.notices]
         self.tell(await in_tenant(self.space, notices.received, self.user_id, seqs))
+        return page
 
     def become(self, actor: Actor) -> None:
         before = self.actor
@@ -260,7 +278,7 @@ class OneRoom(Rooms):
             self.tell(Ack(id=id, seq=seq))
 
 
-class Notification(Socket):
+class Notification(Notices):
     """/ws/notification/: the organisation's notices. `{"message": "…"}` of an admin publishes one."""
 
     async def opened(self) -> None:
@@ -282,26 +300,15 @@ class Notification(Socket):
             self.tell(Ack(id=id, seq=notice.seq))
 
 
-async def nothing(page: notices.Page) -> None:
-    pass
-
-
-async def hear_notices(
-    socket: Socket, since: int | None, before: Callable[[notices.Page], Awaitable[None]] = nothing
-) -> None:
-    """The newest notices for this person, or all after a number, and then the coming ones. `before` each page of them
-    something else may be told."""
+async def hear_notices(socket: Notices, since: int | None) -> None:
+    """The newest notices for this person, or all after a number, and then the coming ones."""
     group = groups.notices(socket.key)
-    socket.groups[group] = partial(hear_notices, socket, before=before)
+    socket.groups[group] = partial(hear_notices, socket)
     stream: Stream = await hub.hold(
         group, socket, notice_listening.reader(socket.space), notice_listening.heads, notice_listening.ALL
     )
     while True:
-        if since is None:
-            page = await in_tenant(socket.space, notices.latest, socket.space, socket.user_id)
-        else:
-            page = await in_tenant(socket.space, notices.since, socket.space, socket.user_id, since)
-        await before(page)
+        page = await socket.read_notices(since)
         for notice in page.notices:
             socket.tell(notice)
         if stream.go_live(socket, page.through):

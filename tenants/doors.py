@@ -104,7 +104,7 @@ async def _person(
         began = known.generation()
         actor = await in_tenant(space, look_up, space, secret, client)
         if actor is not None:
-            known.remember(actor, began)
+            known.remember(began, actor)
     return actor
 
 

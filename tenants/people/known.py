@@ -38,7 +38,7 @@ def generation() -> int:
     return _generation
 
 
-def remember(found: Actor, began: int) -> None:
+def remember(began: int, found: Actor) -> None:
     """What a look-up has found that `began` then."""
     if began != _generation:
         return
