@@ -36,6 +36,6 @@ def _compare(options: list[str]) -> int:
     from benchmarks import fanout
     from saas.machine import Machine
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # however it is ended, it ends all that it has started
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # however it is ended, it ends what it started
         signal.signal(number, signal.default_int_handler)
     return fanout.main(options, Machine())
