@@ -52,10 +52,10 @@ def by_token(space: Space, token: str, client: str = "") -> Actor | None:
     user = _active().filter(pk=row.user_id).first() if row else None
     if row is None or user is None:
         return None
-    Token.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=timezone.now() - _SEEN_EVERY), pk=row.pk).update(
-        last_used_at=timezone.now()
-    )
-    left = row.expires_at - timezone.now()
+    now = timezone.now()
+    if row.last_used_at is None or row.last_used_at < now - _SEEN_EVERY:
+        Token.objects.filter(pk=row.pk).update(last_used_at=now)
+    left = row.expires_at - now
     return replace(actor_of(space, user, row.token_hash, client=client), expires_in=left.total_seconds())
 
 
