@@ -34,7 +34,7 @@ def test_it_has_what_many_schemas_need(data):
     with Postgres(data) as postgres:
         assert ask(postgres, "SELECT current_database()") == "conclave"
         assert ask(postgres, "SELECT current_setting('server_encoding')") == "UTF8"
-        assert ask(postgres, "SELECT current_setting('max_connections')") == "200"
+        assert ask(postgres, "SELECT current_setting('max_connections')") == "400"
         assert ask(postgres, "SELECT current_setting('max_locks_per_transaction')") == "256"
         assert ask(postgres, "SELECT current_setting('fsync')") == "on"
 
