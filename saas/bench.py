@@ -7,7 +7,7 @@ from importlib import import_module
 from saas import env
 from saas.own_server import server_of_its_own
 
-BENCHMARKS = ("signup",)  # modules of benchmarks, each with a main(arguments) that returns the exit code
+BENCHMARKS = ("signup", "notices")  # modules of benchmarks, each with a main(arguments) that returns the exit code
 
 
 def bench(arguments: Sequence[str]) -> int:
