@@ -44,6 +44,10 @@ class PublishedOut(ManagedOut):  # type: ignore[misc, valid-type]
     changed_seq: int | None = None
 
 
+class StatisticsOut(answered(statistics.Statistics)):  # type: ignore[misc]
+    notice: ManagedOut  # type: ignore[valid-type]
+
+
 class NoticesOut(Schema):
     notices: list[NoticeOut]
     through: int
@@ -92,7 +96,7 @@ class ResentOut(Schema):
 
 
 class Managing(Newest):
-    state: list[str] = Field(default=[], description="Only those in these states.")
+    state: list[Notice.State] = Field(default=[], description="Only those in these states.")
 
 
 class Reading(Schema):
@@ -147,7 +151,7 @@ def list_managed(request: Any, asked: Query[Managing]) -> dict[str, object]:
 
 @router.get(
     "/notices/{int:notice_id}",
-    response=answered(statistics.Statistics),
+    response=StatisticsOut,
     operation_id="notices.statistics",
     exclude_none=True,
 )
@@ -194,7 +198,7 @@ def duplicate(request: Any, notice_id: int) -> Status[dict[str, object]]:
     return Status(201, _published(request, publishing.duplicate(request.actor, notice_id)))
 
 
-@router.get("/notices/{int:notice_id}/missing", response=MissingOut, operation_id="notices.missing", exclude_none=True)
+@router.get("/notices/{int:notice_id}/missing", response=MissingOut, operation_id="notices.missing")
 def list_missing(request: Any, notice_id: int, asked: Query[Reading]) -> dict[str, object]:
     """Who has not acknowledged it, or seen it."""
     found = statistics.missing(request.actor, notice_id, after=asked.after, limit=asked.limit + 1)
@@ -203,9 +207,11 @@ def list_missing(request: Any, notice_id: int, asked: Query[Reading]) -> dict[st
 
 
 @router.get("/notices/{int:notice_id}/receipts", response=MissingOut, operation_id="notices.export")
-def export(request: Any, notice_id: int) -> dict[str, object]:
+def export(request: Any, notice_id: int, asked: Query[Reading]) -> dict[str, object]:
     """Everybody it was for and what has become of it with them. The page has the same as CSV."""
-    return {"people": statistics.export(request.actor, notice_id), "next": None}
+    found = statistics.export(request.actor, notice_id, after=asked.after, limit=asked.limit + 1)
+    kept, on = cut(found, asked.limit, lambda line: line.user_id)
+    return {"people": kept, "next": on}
 
 
 def _without_none(told: Any) -> dict[str, object]:

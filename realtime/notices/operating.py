@@ -35,7 +35,7 @@ def announce(by: Operator, draft: Draft, slugs: Sequence[str] | None) -> int:
     for each in spaces:
         jobs.later(each.key, tell, origin=mark, said=said)
     whom = ", ".join(slugs) if slugs else _("all organisations")
-    operators.note(by, "notices.announce", whom, title=draft.title or draft.message[:80], level=draft.level)
+    operators.note(by, "organizations.announce", whom, title=draft.title or draft.message[:80], level=draft.level)
     return len(spaces)
 
 

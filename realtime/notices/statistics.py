@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from realtime.notices import notices, told
 from realtime.notices.models import Notice, Receipt
@@ -97,16 +98,20 @@ def statistics(actor: Actor, notice_id: int) -> Statistics:
 @verb("notices.missing")
 def missing(actor: Actor, notice_id: int, *, after: int | None = None, limit: int = 100) -> list[Line]:
     """Those it was for who have not acknowledged it (or, if nobody was asked to, have not seen it), by id."""
-    waiting = notices.missing(_one(notice_id)).select_related("user").order_by("user_id")
-    if after is not None:
-        waiting = waiting.filter(user_id__gt=after)
-    return [_line(receipt) for receipt in waiting[:limit]]
+    return _lines(notices.missing(_one(notice_id)), after, limit)
 
 
 @verb("notices.export")
-def export(actor: Actor, notice_id: int) -> list[Line]:
-    """Everybody it was for, and whoever it has reached since."""
-    return [_line(each) for each in _one(notice_id).receipts.select_related("user").order_by("user_id")]
+def export(actor: Actor, notice_id: int, *, after: int | None = None, limit: int | None = None) -> list[Line]:
+    """Everybody it was for, and whoever it has reached since, by id."""
+    return _lines(_one(notice_id).receipts.all(), after, limit)
+
+
+def _lines(receipts: QuerySet[Receipt], after: int | None, limit: int | None) -> list[Line]:
+    found = receipts.select_related("user").order_by("user_id")
+    if after is not None:
+        found = found.filter(user_id__gt=after)
+    return [_line(receipt) for receipt in found[:limit]]
 
 
 _COUNTS = """

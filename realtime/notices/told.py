@@ -59,24 +59,24 @@ class Managed(Counts):
     down while it is being published."""
 
     id: int
-    seq: int | None
+    seq: int | None = None
     state: str
     title: str
     message: str
-    html: str | None
+    html: str | None = None
     level: str
     audience: str
     of: list[int | str]
     needs_ack: bool
     dismissible: bool
-    publish_at: str | None
-    expires_at: str | None
+    publish_at: str | None = None
+    expires_at: str | None = None
     repeats: str
-    remind_every: int | None
+    remind_every: int | None = None
     remind_most: int
     reminded: int
-    mail_after: int | None
-    supersedes: int | None
+    mail_after: int | None = None
+    supersedes: int | None = None
     user: str
     user_id: int
     at: str

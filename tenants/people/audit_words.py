@@ -42,7 +42,7 @@ SENTENCES = {
     # Of operators.
     "organizations.suspend": gettext_lazy("suspended %(whom)s"),
     "organizations.resume": gettext_lazy("resumed %(whom)s"),
-    "notices.announce": gettext_lazy("sent a notice to %(whom)s"),
+    "organizations.announce": gettext_lazy("sent a notice to %(whom)s"),
     "organizations.delete": gettext_lazy("closed %(whom)s for deletion"),
 }
 

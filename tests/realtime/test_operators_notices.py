@@ -52,7 +52,9 @@ async def test_those_who_are_named_hear_it_and_nobody_else(server: Running, acme
         assert (row["user"], row["targeted"]) == ("Conclave", 2)
     (line,) = acme.inside(lambda: list(AuditEntry.objects.filter(what="notices.publish")))
     assert (line.who_id, line.name) == (None, "Conclave")
-    log = acme.outside(lambda: AuditEntry.objects.filter(what="notices.announce", whom__contains=acme.space.slug).get())
+    log = acme.outside(
+        lambda: AuditEntry.objects.filter(what="organizations.announce", whom__contains=acme.space.slug).get()
+    )
     assert log.name == "command line"
 
 
