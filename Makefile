@@ -52,3 +52,4 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 2; }
 	uv pip compile $(LOCKING) -o requirements.lock
 	uv pip compile $(LOCKING) --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile $(filter-out pyproject.toml,$(LOCKING)) --group bench -o requirements-bench.lock

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,10 @@ READY_TAKES_AT_MOST = 120.0  # seconds
 class Own:
     url: str  # of its public site
     database_url: str
+    pid: int  # of the supervisor
+    environment: Mapping[str, str]
+    """For commands that work beside it."""
+    postgres: Postgres
 
 
 @contextmanager
@@ -39,7 +43,9 @@ def server_of_its_own(**wish: str) -> Iterator[Own]:
             server = subprocess.Popen(command, env=os.environ | HOME | wish, stdout=log, stderr=log)
         try:
             _wait_until_ready(server, port, Path(folder, "log"))
-            yield Own(f"http://localhost:{port}", postgres.url)
+            url, secret = f"http://localhost:{port}", Path(folder, "secret").read_text()
+            settings = {"CONCLAVE_URL": url, "CONCLAVE_SECRET_KEY": secret, "DATABASE_URL": postgres.url}
+            yield Own(url, postgres.url, server.pid, os.environ | HOME | settings, postgres)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait()
