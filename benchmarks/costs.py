@@ -104,7 +104,9 @@ class Meter:
         elapsed = max(1, last.at - first.at) / 1e9
         # What was used between two looks is taken to have been used evenly.
         part = min(1.0, (ended - began) / 1e9 / elapsed)
-        return {component: seconds * part for component, seconds in used.items()}, (last.busiest - first.busiest) / elapsed
+        return {component: seconds * part for component, seconds in used.items()}, (
+            last.busiest - first.busiest
+        ) / elapsed
 
     def _keep_looking(self) -> None:
         while not self._over.wait(LOOKS_EVERY):

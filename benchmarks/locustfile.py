@@ -73,7 +73,9 @@ def _world(environment: Any) -> World:
     if PLAN:
         account = Account(PLAN.run)
         organisations = roster.of_json(PLAN.roster)
-        return World(PLAN.scenario, PLAN.url, organisations, account, ears, gevent.spawn, PLAN.seed, worker, PLAN.workers)
+        return World(
+            PLAN.scenario, PLAN.url, organisations, account, ears, gevent.spawn, PLAN.seed, worker, PLAN.workers
+        )
     url = environment.host or "http://localhost:8000"
     organisations = [roster.sign_up(url, index) for index in range(ALONE.organisations)]
     return World(ALONE, url, organisations, Account(secrets.token_hex(4)), ears, gevent.spawn)

@@ -1,4 +1,4 @@
-"""conclave bench SCENARIO: every layer on every server, in rounds whose order turns (A-B-B-A), each on a fresh stack."""
+"""conclave bench SCENARIO: every layer on every server, in rounds whose order turns (A-B-B-A), on fresh stacks."""
 
 import argparse
 import json
@@ -32,7 +32,11 @@ class Variant:
 
 
 def main(
-    arguments: Sequence[str], started: Started, install: Callable[[], None], layers: Sequence[str], servers: Sequence[str]
+    arguments: Sequence[str],
+    started: Started,
+    install: Callable[[], None],
+    layers: Sequence[str],
+    servers: Sequence[str],
 ) -> int:
     wish = _wish(arguments, layers, servers)
     try:
@@ -41,7 +45,9 @@ def main(
         print(nonsense, file=sys.stderr)
         return 2
     wanted = replace(wanted, rounds=wish.rounds or wanted.rounds)
-    variants = [Variant(l, s) for s in wish.servers or wanted.servers for l in wish.layers or wanted.layers]
+    variants = [
+        Variant(layer, server) for server in wish.servers or wanted.servers for layer in wish.layers or wanted.layers
+    ]
     install()
     folder = Path(wish.out or f"bench/{wanted.name}-{datetime.now():%Y%m%d-%H%M%S}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +62,9 @@ def main(
 def _wish(arguments: Sequence[str], layers: Sequence[str], servers: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conclave bench", description=__doc__)
     parser.add_argument("scenario", help=f"{', '.join(scenario.names())}, or a TOML file")
-    parser.add_argument("--layers", type=_some_of(layers), help=f"of {','.join(layers)}; default: as the scenario has it")
+    parser.add_argument(
+        "--layers", type=_some_of(layers), help=f"of {','.join(layers)}; default: as the scenario has it"
+    )
     parser.add_argument("--servers", type=_some_of(servers), help=f"of {','.join(servers)}")
     parser.add_argument("--out", help="a folder for the report; default: bench/SCENARIO-TIME")
     parser.add_argument("--rounds", type=int, help="how often each is measured")

@@ -76,7 +76,7 @@ def _generators(plan: Plan, say: Say) -> Iterator[list[int]]:
     many, rate = plan.scenario.sockets, plan.scenario.connect_rate
     command = [
         str(LOCUST), "-f", str(ROOT / "benchmarks" / "locustfile.py"), "--headless", "--only-summary",
-        "--users", str(many), "--spawn-rate", str(rate), "--stop-timeout", "1", "--loglevel", "WARNING",
+        "--users", str(many), "--spawn-rate", str(rate), "--loglevel", "WARNING",
     ]  # fmt: skip
     if plan.workers > 1:
         command += ["--processes", str(plan.workers)]

@@ -1,14 +1,14 @@
 """A scenario: who is there, what they do, for how long, and what goes wrong meanwhile. A TOML file in scenarios/.
 
-    question = "What does a message to everybody cost?"
-    layers = ["redis", "postgres"]      unless --layers is given
-    [people.listeners]                  as many of this kind in each organisation
-    who = "Lurker"
-    number = 200
-    [[steps]]                           one after the other, each measured apart
-    name = "steady"
-    seconds = 20
-    [quick]                             what --quick makes of it: replaces what it names
+question = "What does a message to everybody cost?"
+layers = ["redis", "postgres"]      unless --layers is given
+[people.listeners]                  as many of this kind in each organisation
+who = "Lurker"
+number = 200
+[[steps]]                           one after the other, each measured apart
+name = "steady"
+seconds = 20
+[quick]                             what --quick makes of it: replaces what it names
 """
 
 import tomllib
@@ -95,7 +95,9 @@ class Scenario:
 
     def where(self, people: People, index: int) -> int:
         """The organisation of the one with this number among those of a kind."""
-        return (people.organisations or range(self.organisations))[index % (len(people.organisations) or self.organisations)]
+        return (people.organisations or range(self.organisations))[
+            index % (len(people.organisations) or self.organisations)
+        ]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,6 +16,14 @@ FIRST_NEW = 1000  # the number of the first organisation that signs up meanwhile
 SCROLLS_EVERY = 10.0  # seconds
 
 
+def _be_there(somebody: "Somebody") -> None:
+    """The one task, which lasts until locust ends it."""
+    somebody.world.wait_for_beginning()
+    somebody.live()
+    while True:
+        time.sleep(60)
+
+
 class Somebody(User):
     """One person with one socket; more where a kind says so."""
 
@@ -23,7 +31,7 @@ class Somebody(User):
     world: ClassVar[World]
     people: ClassVar[People]
     counts: ClassVar[bool] = True
-    tasks: ClassVar[list[Any]] = [lambda user: None]  # locust wants to see one
+    tasks: ClassVar[list[Any]] = [_be_there]
 
     def on_start(self) -> None:
         world, people = self.world, self.people
@@ -39,16 +47,8 @@ class Somebody(User):
             intended = time.monotonic_ns()
         self.visitor.come(intended)
 
-    def run(self) -> None:
-        """What locust calls in a greenlet of this user's own; nothing of a task set is needed."""
-        self.on_start()
-        try:
-            self.world.wait_for_beginning()
-            self.live()
-            while not self.world.over:
-                time.sleep(0.5)
-        finally:
-            self.visitor.leave()
+    def on_stop(self) -> None:
+        self.visitor.leave()
 
     def place(self, index: int) -> Organisation:
         return self.world.organisations[self.world.scenario.where(self.people, index)]

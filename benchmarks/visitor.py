@@ -35,7 +35,7 @@ class Visitor:
         self._since = 0
         self._intended = 0  # when it wanted to come in
         self._failures = 0
-        self._unanswered: dict[int, tuple[Said, str]] = {}
+        self.unanswered: dict[int, tuple[Said, str]] = {}
         self._sender = world.number("sender")
         self._said = 0
 
@@ -75,7 +75,7 @@ class Visitor:
         said = Said(stamp, step, size)
         self.world.account.say(said)
         text = self._command(stamp, size)
-        self._unanswered[stamp.number] = said, text
+        self.unanswered[stamp.number] = said, text
         if self.socket and self.here.is_set():
             self.socket.say(text)
 
@@ -123,7 +123,7 @@ class Visitor:
         if b'"id":"join"' in frame:
             self._is_here(now)
             return
-        answered = self._unanswered.pop(number_after(frame, b'"id":') or 0, None)
+        answered = self.unanswered.pop(number_after(frame, b'"id":') or 0, None)
         if answered:
             answered[0].acknowledged = now
 
@@ -136,7 +136,7 @@ class Visitor:
         if self._counts and not self._listener:
             self._listener = self.world.account.born(self.organisation.index, now)
         self.here.set()
-        for _, text in list(self._unanswered.values()):
+        for _, text in list(self.unanswered.values()):
             if self.socket:
                 self.socket.say(text)
 
@@ -146,14 +146,14 @@ class Visitor:
         if error["code"] == "unknown":
             self.world.spawn(self._say_again, error.get("id"), float(error.get("retry_after") or 1))
             return
-        refused = self._unanswered.pop(error.get("id"), None)
+        refused = self.unanswered.pop(error.get("id"), None)
         if refused:
             refused[0].refused = error["code"]
 
     def _say_again(self, number: int, after: float) -> None:
         time.sleep(after)
-        if number in self._unanswered and self.socket:
-            self.socket.say(self._unanswered[number][1])
+        if number in self.unanswered and self.socket:
+            self.socket.say(self.unanswered[number][1])
 
     def _gone(self, code: int, reason: str) -> None:
         self.here.clear()

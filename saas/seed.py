@@ -38,7 +38,12 @@ def organization(slug: str, people: int) -> dict[str, Any]:
     space = organizations.sign_up(slug, slug, email, password, client=None).space
     with entered(space.schema_name):
         credentials = _people(slug, people)
-    return {"host": f"{slug}.{settings.PUBLIC.netloc}", "room": ROOM, "cookie": settings.SESSION_COOKIE_NAME, "people": credentials}
+    return {
+        "host": f"{slug}.{settings.PUBLIC.netloc}",
+        "room": ROOM,
+        "cookie": settings.SESSION_COOKIE_NAME,
+        "people": credentials,
+    }
 
 
 def _people(slug: str, count: int) -> list[dict[str, str]]:
@@ -97,9 +102,7 @@ def _sessions(people: list[Any]) -> list[str]:
             HASH_SESSION_KEY: person.get_session_auth_hash(),
         }
         keys.append(key)
-        rows.append(
-            Session(session_key=key, session_data=store.encode(held), expire_date=timezone.now() + LIFETIME)
-        )
+        rows.append(Session(session_key=key, session_data=store.encode(held), expire_date=timezone.now() + LIFETIME))
         places.append(UserSession(user=person, session_key=key, ip="127.0.0.1", user_agent="bench"))
     Session.objects.bulk_create(rows)
     UserSession.objects.bulk_create(places)

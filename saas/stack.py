@@ -1,4 +1,4 @@
-"""What `conclave bench` measures, started as users start it: an installation with organisations in it, and its servers."""
+"""What `conclave bench` measures, started as users start it: an installation with organisations in it."""
 
 import json
 import os

@@ -59,8 +59,8 @@ class Histogram:
         return [[lowest, self.counts[lowest]] for lowest in sorted(self.counts)]
 
     @classmethod
-    def of_json(cls, pairs: Iterable[Iterable[int]]) -> "Histogram":
-        return cls({lowest: count for lowest, count in pairs})
+    def of_json(cls, pairs: Iterable[tuple[int, int]]) -> "Histogram":
+        return cls(dict(pairs))
 
 
 def together(histograms: Iterable[Histogram]) -> Histogram:
