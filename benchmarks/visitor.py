@@ -32,7 +32,7 @@ class Visitor:
         self._token = organisation.token(world.number(f"token {organisation.index}"))
         self._counts = counts
         self._listener: Listener | None = None
-        self._since = 0
+        self._since: int | None = None  # the number of the room when it first came
         self._intended = 0  # when it wanted to come in
         self._failures = 0
         self.unanswered: dict[int, tuple[Said, str]] = {}
@@ -92,8 +92,6 @@ class Visitor:
         if MARK in frame:
             if self._listener:
                 self.world.account.hear(self._listener, frame, now, again=not self.here.is_set())
-            elif frame.startswith(b'{"on":"replay"'):
-                self._since = max(self._since, number_after(frame, b'"through":') or 0)
         elif frame.startswith(b'{"on":"ack"'):
             self._answered(frame, now)
         elif frame.startswith(b'{"on":"error"'):
@@ -105,7 +103,7 @@ class Visitor:
 
     def _join(self, welcome: bytes) -> None:
         highest = self._listener.highest if self._listener else 0
-        if not self._since:
+        if self._since is None:
             room = welcome.find(f'"room":"{self.organisation.room}"'.encode())
             self._since = number_after(welcome, b'"seq":', room) or 0
         join = Join(self.organisation.room, since=max(self._since, highest))

@@ -46,10 +46,10 @@ def _compare(name: str, options: list[str]) -> int:
     from saas import stack
     from saas.server import SERVERS
 
-    return rounds.main([name, *options], stack.started, _generators_installed, tuple(LAYERS), SERVERS)
+    return rounds.main([name, *options], stack.started, generators_installed, tuple(LAYERS), SERVERS)
 
 
-def _generators_installed() -> None:
+def generators_installed() -> None:
     """In their own environment, the first time."""
     command = [sys.executable, str(ROOT / "infra" / "install.py"), "requirements-bench.lock"]
     if subprocess.run(command, check=False).returncode:

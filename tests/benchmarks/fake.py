@@ -6,11 +6,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 Delays = Callable[[int, int], list[float]]
 """After how many seconds the message of this number reaches the listener of this number, how often: [] is a loss."""
@@ -41,8 +42,9 @@ class Fake:
         host = socket.request.headers["Host"]  # type: ignore[union-attr]
         rooms = [{"room": "general", "title": "General", "seq": len(self._history[host])}]
         await socket.send(_text({"on": "welcome", "user_id": 1, "rooms": rooms}))
-        async for frame in socket:
-            await self._hear(host, socket, json.loads(frame))
+        with suppress(ConnectionClosed):
+            async for frame in socket:
+                await self._hear(host, socket, json.loads(frame))
 
     async def _hear(self, host: str, socket: ServerConnection, frame: dict[str, Any]) -> None:
         if frame["do"] == "join":
@@ -56,7 +58,7 @@ class Fake:
             return
         number, self._posts = self._posts, self._posts + 1
         if number == self.stalls_at:
-            time.sleep(self.stalls_for)  # noqa: ASYNC251 (the whole server stands still)
+            time.sleep(self.stalls_for)
         if number in self.refuses:
             await socket.send(_text({"on": "error", "id": frame["id"], "code": "rate_limited", "detail": "No."}))
             return
@@ -79,13 +81,6 @@ class Fake:
             for other in self._rooms.keys() - {host}:
                 for socket in self._rooms[other]:
                     _send(socket, text)
-
-    def cut_off(self) -> None:
-        """Everybody loses the connection."""
-        for sockets in self._rooms.values():
-            for socket in sockets:
-                socket.transport.abort()
-            sockets.clear()
 
 
 @contextmanager
@@ -115,10 +110,8 @@ _sending: set[asyncio.Task[None]] = set()
 
 def _send(socket: ServerConnection, text: str) -> None:
     async def quietly() -> None:
-        try:
+        with suppress(ConnectionClosed):
             await socket.send(text)
-        except Exception:
-            return
 
     task = asyncio.ensure_future(quietly())
     _sending.add(task)
