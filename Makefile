@@ -8,14 +8,15 @@ E2E ?= 1
 export PORT LAYER SERVER WORKERS DATA DEMO LIMITS HOST DATABASE_URL REDIS_URL E2E
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check ci bench lock installed tools browser
+.PHONY: help up test check ci ci-full bench lock installed tools browser
 
 help:
 	@echo "make up      start Conclave on http://localhost:8000"
 	@echo "make test    run all tests"
 	@echo "make check   style, types, import contracts, migrations"
 	@echo "make ci      all that must pass: check and test"
-	@echo "make bench   measure; BENCH=signup is all there is so far"
+	@echo "make ci-full the same, with every scenario of the measurements"
+	@echo "make bench   measure: BENCH='ramp --layers redis'; without, what a broadcast costs on redis and postgres"
 	@echo "make lock    lock the dependencies again"
 
 up: installed
@@ -33,8 +34,11 @@ check: tools
 
 ci: check test
 
+ci-full:
+	SCENARIOS=all $(MAKE) ci
+
 bench: installed
-	$(RUN) manage.py bench $(or $(BENCH),signup)
+	$(RUN) manage.py bench $(or $(BENCH),broadcast --quick)
 
 installed:
 	@$(PYTHON) infra/install.py requirements.lock

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 640, 300
+FIRST_PART = 10  # colours of parts are not those of lines
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
 
 Points = Sequence[tuple[float, float]]
@@ -111,7 +112,7 @@ def stacked(title: str, unit: str, bars: Sequence[tuple[str, Sequence[tuple[str,
                 f'<rect class="bar c{colour}" x="{at:.1f}" y="{top}" width="{width:.1f}" height="24">{tip}</rect>'
             )
             at += width
-    return _figure(title, body, {part: number for number, part in enumerate(parts)}, tall)
+    return _figure(title, body, {part: FIRST_PART + number for number, part in enumerate(parts)}, tall)
 
 
 def _frame(x: Axis, y: Axis) -> str:

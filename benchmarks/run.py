@@ -27,6 +27,7 @@ COMING_TAKES_AT_MOST = 120.0  # seconds beyond what the scenario's rate needs
 GOING_TAKES_AT_MOST = 30.0
 MOST_BUSY = 0.7  # of a core; above that the generator measures itself
 MOST_LATE = 20_000  # microseconds at the 99th percentile that the generator's own loop may be late
+GROWTH_TAKES = 60  # seconds at least
 Say = Callable[[str], None]
 
 
@@ -260,7 +261,9 @@ def _steps_of(account: Account) -> Iterator[tuple[int, int]]:
 
 
 def _growth(meter: Meter, began: int, ended: int) -> float | None:
-    """KiB a minute of the server, while it was measured: what a soak is for."""
+    """KiB a minute of the server, while it was measured: what a soak is for. None: too short a time to tell."""
+    if ended - began < GROWTH_TAKES * SECOND:
+        return None
     points = [
         ((look.at - began) / SECOND / 60, float(look.memory["server"]))
         for look in meter.looks

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from math import ceil
 from typing import Any, ClassVar
 
 from locust import User
@@ -67,7 +68,7 @@ class Somebody(User):
             rate = people.rate * step.faster
             if rate <= 0:
                 continue
-            for turn in range(int(step.seconds * rate)):
+            for turn in range(ceil(step.seconds * rate - phase)):
                 when = began + int((turn + phase) / rate * SECOND)
                 if not world.sleep_until(when):
                     return

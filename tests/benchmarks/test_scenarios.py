@@ -31,7 +31,7 @@ def turn() -> int:
 
 def wanted() -> list[tuple[str, str]]:
     names = scenario.names()
-    if os.environ.get("BENCH") == "all":
+    if os.environ.get("SCENARIOS") == "all":
         return [(name, SHARED[at % len(SHARED)]) for at, name in enumerate(names)] + [
             ("broadcast", layer) for layer in SHARED
         ]
@@ -39,9 +39,12 @@ def wanted() -> list[tuple[str, str]]:
 
 
 def shortened(name: str) -> Scenario:
-    """A few people and two seconds a step."""
+    """A few people, who do something at least once a second, and two seconds a step."""
     whole = load(name, quick=True)
-    people = tuple(replace(each, number=min(each.number, MANY)) for each in whole.people)
+    people = tuple(
+        replace(each, number=min(each.number, MANY), rate=max(each.rate, 1.0) if each.rate else 0.0)
+        for each in whole.people
+    )
     steps = tuple(replace(step, seconds=min(step.seconds, 6.0 if whole.faults else 2.0)) for step in whole.steps)
     organisations = max(2 if whole.organisations > 1 else 1, max(whole.compare_organisations, default=0) + 1)
     faults = tuple(replace(fault, after=1.0) for fault in whole.faults)
