@@ -1,4 +1,5 @@
-# Everything lives in .venv; nothing is installed on the machine, but for Chromium by `make test` when it is root.
+# Everything lives in .venv, and what generates load in .venv-bench; nothing is installed on the machine, but for Chromium
+# by `make test` when it is root.
 
 PYTHON ?= python3
 RUN = .venv/bin/python
@@ -8,7 +9,7 @@ E2E ?= 1
 export PORT LAYER SERVER WORKERS DATA DEMO LIMITS HOST DATABASE_URL REDIS_URL E2E
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check ci ci-full bench lock installed tools browser
+.PHONY: help up test check ci ci-full bench lock installed tools browser generators
 
 help:
 	@echo "make up      start Conclave on http://localhost:8000"
@@ -22,7 +23,7 @@ help:
 up: installed
 	@exec $(RUN) manage.py up
 
-test: tools browser
+test: tools browser generators
 	$(RUN) -m pytest -n 2 $(TESTS)
 
 check: tools
@@ -48,6 +49,9 @@ tools:
 
 browser:
 	@$(PYTHON) infra/browser.py
+
+generators:
+	@$(PYTHON) infra/install.py requirements-bench.lock
 
 LOCKING = --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header pyproject.toml
 

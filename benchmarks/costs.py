@@ -65,7 +65,7 @@ def _private(pid: int) -> int:
 class Look:
     at: int
     cpu: dict[str, float]  # seconds so far, by component
-    busiest: float  # seconds so far, of the generator's busiest thread
+    generator: dict[Thread_, int]  # nanoseconds so far, by thread
     memory: dict[str, int]  # KiB
 
 
@@ -97,7 +97,7 @@ class Meter:
             Look(
                 time.monotonic_ns(),
                 {component: sum(used.values()) / 1e9 for component, used in self._seen.items()},
-                max(self._seen.get("generator", {}).values(), default=0) / 1e9,
+                dict(self._seen.get("generator", {})),
                 {component: memory(roots[component]) for component in REMEMBERING if component in roots},
             )
         )
@@ -110,9 +110,8 @@ class Meter:
         elapsed = max(1, last.at - first.at) / 1e9
         # What was used between two looks is taken to have been used evenly.
         part = min(1.0, (ended - began) / 1e9 / elapsed)
-        return {component: seconds * part for component, seconds in used.items()}, (
-            last.busiest - first.busiest
-        ) / elapsed
+        busiest = max((ran - first.generator.get(thread, 0) for thread, ran in last.generator.items()), default=0)
+        return {component: seconds * part for component, seconds in used.items()}, busiest / 1e9 / elapsed
 
     def _keep_looking(self) -> None:
         while not self._over.wait(LOOKS_EVERY):

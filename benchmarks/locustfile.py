@@ -2,8 +2,8 @@
 
     locust -f benchmarks/locustfile.py --host http://localhost:8000
 
-Alone it signs two organisations up and goes through the steps of a day in the life (SCENARIO=… names another one), with
-as many people as locust is told. What it measured is told at the end; locust's own page shows it while it happens.
+Alone it signs organisations up and lives a day in the life (SCENARIO=… names another one) until it is stopped, with as
+many people as locust is told. What it measured is told at the end; locust's own page shows it while it happens.
 """
 
 import json
@@ -28,11 +28,11 @@ from benchmarks.client import Ears
 from benchmarks.measuring.accounts import Account
 from benchmarks.measuring.reckoning import reckon, summary, timings
 from benchmarks.plan import Plan
-from benchmarks.scenario import load
+from benchmarks.scenario import endless, load
 from benchmarks.world import SECOND, World
 
 PLAN = Plan.read(Path(os.environ["CONCLAVE_PLAN"])) if "CONCLAVE_PLAN" in os.environ else None
-ALONE = load(os.environ.get("SCENARIO", "day-in-the-life"))
+ALONE = endless(load(os.environ.get("SCENARIO", "day-in-the-life")))
 LOOKS_EVERY = 0.01  # seconds: how long the loop of this process keeps others waiting
 
 globals().update(users.classes_of(PLAN.scenario if PLAN else ALONE, exactly=PLAN is not None))

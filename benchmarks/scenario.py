@@ -13,7 +13,7 @@ seconds = 20
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,12 @@ def load(name: str, *, quick: bool = False) -> Scenario:
         raise Nonsense(f"{file.name} is not TOML: {error}") from None
     shorter = told.pop("quick", {})
     return of_json({"name": file.stem} | (merged(told, shorter) if quick else told))
+
+
+def endless(scenario: Scenario) -> Scenario:
+    """Its last step goes on for a day."""
+    *before, last = scenario.steps
+    return replace(scenario, steps=(*before, replace(last, seconds=86_400.0)))
 
 
 def merged(told: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,11 +177,11 @@ KINDS: dict[str, type[Somebody]] = {
 
 
 def classes_of(scenario: Scenario, *, exactly: bool) -> dict[str, Any]:
-    """A class for each kind of people in a scenario: exactly as many, or in that proportion."""
+    """A class for each kind of people in a scenario: exactly as many, or in that proportion and one of who is alone."""
     made: dict[str, Any] = {}
     for people in scenario.people:
         many = scenario.many(people)
         name = f"{people.who}_{people.name.replace('-', '_')}"
-        share = {"fixed_count": many} if exactly else {"weight": max(1, many)}
+        share = {"fixed_count": many} if exactly else {"fixed_count": 1} if people.number == 1 else {"weight": many}
         made[name] = type(name, (KINDS[people.who],), {"people": people, "abstract": False} | share)
     return made

@@ -150,7 +150,7 @@ def test_a_stalled_server_shows_in_the_open_loop_and_would_be_hidden_by_a_closed
         closed = _closed_loop(set_up, 150)
 
     assert (opened.latency.value_at(0.99) or 0) > 1_500_000
-    assert (closed.value_at(0.99) or 0) < 500_000, "one slow answer in 150 does not reach the 99th percentile"
+    assert (closed.value_at(0.99) or 0) < 1_000_000, "one slow answer in 150 does not reach the 99th percentile"
     assert opened.deliveries.lost == 0
 
 
