@@ -69,6 +69,19 @@ def _cost(runs: Sequence[Run], component: str) -> Interval | None:
     return median([cost for cost in costs if cost is not None])
 
 
+def events_table(runs: Runs) -> Rows:
+    """What else happened: closings and refusals by code, what was late, how long other things took."""
+    counts = sorted({what for own in runs.values() for run in own for what in run["counts"]})
+    rows = [
+        [what, *(f"{sum(run['counts'].get(what, 0) for run in own):,}" for own in runs.values())] for what in counts
+    ]
+    timed = sorted({what for own in runs.values() for run in own for what in run["timings_us"]})
+    for what in timed:
+        p99s = [[run["timings_us"].get(what, {}).get("p99") for run in figures.counting(own)] for own in runs.values()]
+        rows.append([f"{what}, p99, ms", *(told(median([p99 / 1000 for p99 in own if p99])) for own in p99s)])
+    return [["what else happened", *runs], *rows]
+
+
 def steps_table(runs: Runs) -> Rows:
     names = [step["name"] for step in next(iter(runs.values()))[0]["steps"]]
     rows: Rows = [["p99 by step, ms", *runs]]
@@ -81,7 +94,7 @@ def steps_table(runs: Runs) -> Rows:
 def sentences(result: Mapping[str, Any]) -> Iterator[str]:
     """What may be concluded, and what may not."""
     runs, scenario = measured(result), result["scenario"]
-    for one, other in combinations(runs, 2):
+    for one, other in pairs(list(runs)):
         for figure in figures.COMPARED:
             ours, theirs = figures.paired(runs[one], runs[other], figure)
             interval = paired_ratio(ours, theirs)
@@ -93,11 +106,19 @@ def sentences(result: Mapping[str, Any]) -> Iterator[str]:
             interval = median(figures.step_ratios(own, scenario["compare"]))
             if interval:
                 yield f"{name}: p99 of the others {first} to {second}: {told(interval)}."
-    if len(scenario["steps"]) > 1 and not scenario["compare"]:
-        for name, own in runs.items():
+    goal = f"p99 at most {scenario['goal']['p99'] * 1000:g} ms, {scenario['goal']['lost']} lost"
+    for name, own in runs.items():
+        if len(scenario["steps"]) == 1:
+            met = sum(run["goal_met"] for run in figures.counting(own))
+            yield f"{name}: {met} of {len(figures.counting(own))} rounds met the goal ({goal})."
+        elif not scenario["compare"]:
             knee = figures.knee(figures.typical(own))
-            goal = f"p99 at most {scenario['goal']['p99'] * 1000:g} ms, {scenario['goal']['lost']} lost"
             yield f"{name}: {'up to ' + knee['name'] if knee else 'no step'} within the goal ({goal})."
+
+
+def pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each with each; of many, the first with each: nobody reads a hundred sentences."""
+    yield from combinations(names, 2) if len(names) <= 3 else ((names[0], other) for other in names[1:])
 
 
 def warnings(result: Mapping[str, Any]) -> Iterator[str]:
@@ -149,6 +170,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     if runs:
         parts += [table(figures_table(runs)), "\n".join(f"- {each}" for each in sentences(result))]
         parts += [table(deliveries_table(runs)), table(costs_table(runs)), table(steps_table(runs))]
+        parts.append(table(events_table(runs)))
     parts.append("\n".join(f"- {each}" for each in warnings(result)))
     parts += [f"    {result['reproduce']}", table(circumstances(result))]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -183,7 +205,7 @@ PAGE = """\
 
 def html(result: Mapping[str, Any]) -> str:
     runs, scenario = measured(result), result["scenario"]
-    tables = (figures_table, deliveries_table, costs_table, steps_table) if runs else ()
+    tables = (figures_table, deliveries_table, costs_table, steps_table, events_table) if runs else ()
     return PAGE.format(
         title=escape(scenario["title"]),
         question=escape(scenario["question"]),

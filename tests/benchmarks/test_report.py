@@ -61,6 +61,7 @@ def test_both_reports_say_the_same_and_the_page_needs_nothing_from_elsewhere(tmp
         assert "p99: redis to postgres 0.50: less." in said
         assert "conclave bench broadcast --seed 1" in said
         assert "Not measured: the event-loop lag" in said
+        assert "closed with 1012" in said
     assert page.count("<svg") == 4, "the distribution, the costs, and a timeline of each"
     assert "restart-broker" in page
     assert not re.search(r"https?://|<script|@import|url\(", page)
