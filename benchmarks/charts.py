@@ -107,7 +107,7 @@ def stacked(title: str, unit: str, bars: Sequence[tuple[str, Sequence[tuple[str,
         for part, value in told:
             width = x.place(value) * wide
             tip = f"<title>{escape(name)}: {escape(part)} {value:.1f}</title>"
-            colour = parts.index(part)
+            colour = FIRST_PART + parts.index(part)
             body.append(
                 f'<rect class="bar c{colour}" x="{at:.1f}" y="{top}" width="{width:.1f}" height="24">{tip}</rect>'
             )

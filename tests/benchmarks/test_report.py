@@ -64,6 +64,8 @@ def test_both_reports_say_the_same_and_the_page_needs_nothing_from_elsewhere(tmp
         assert "closed with 1012" in said
     assert page.count("<svg") == 4, "the distribution, the costs, and a timeline of each"
     assert "restart-broker" in page
+    bars, names = (set(re.findall(rf'<{what}[^>]*class="(?:bar )?(c1\d)"', page)) for what in ("rect", "li"))
+    assert bars == names, "a bar has the colour of its name"
     assert not re.search(r"https?://|<script|@import|url\(", page)
 
 
