@@ -7,7 +7,7 @@ from html import escape
 
 WIDTH, HEIGHT = 640, 300
 FIRST_PART = 10  # colours of parts are not those of lines
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
+LEFT, RIGHT, TOP, BOTTOM = 64, 36, 16, 44
 
 Points = Sequence[tuple[float, float]]
 
