@@ -36,6 +36,7 @@ class People:
     organisations: tuple[int, ...] = ()
     rate: float = 0.0  # a second, of each: messages, notices, arrivals, as the kind has it
     bytes: int = 200  # of a message
+    signals: bool = False  # instead of messages: nobody keeps them, and nobody has promised that they arrive
     steps: tuple[str, ...] = ()  # in which they do something; none named: in all
     arrive_within: float = 0.0  # seconds, from the beginning of the first step on; 0: they are there before
 

@@ -12,7 +12,7 @@ from benchmarks.measuring.stamps import MARK, Stamp, number_after
 from benchmarks.roster import Organisation
 from benchmarks.scenario import People
 from benchmarks.world import SECOND, World
-from realtime.protocol import Close, Join, Post
+from realtime.protocol import Close, Join, Post, Signal
 
 JOIN = "join"
 COMING_TAKES_AT_MOST = 60.0  # seconds
@@ -80,6 +80,9 @@ class Visitor:
             self.socket.say(text)
 
     def _command(self, stamp: Stamp, size: int) -> str:
+        if self.people.signals:
+            signal = Signal(self.organisation.room, {"said": stamp.text(size)})
+            return json.dumps({"do": Signal.DO, "id": stamp.number} | asdict(signal))
         name = f"{stamp.run}-{stamp.sender}-{stamp.number}"
         post = Post(self.organisation.room, client_id=name, message=stamp.text(size))
         return json.dumps({"do": Post.DO, "id": stamp.number} | asdict(post))
