@@ -18,7 +18,7 @@ REMEMBERING = (
 )  # whose memory is told; a database's is mostly shared, and slow to count
 
 Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
-Thread_ = tuple[int, int]
+Which = tuple[int, int]  # process and thread
 
 
 def tree(root: int) -> Iterator[int]:
@@ -38,7 +38,7 @@ def words(pid: int) -> list[str]:
     return []
 
 
-def spent(pids: Sequence[int]) -> dict[Thread_, int]:
+def spent(pids: Sequence[int]) -> dict[Which, int]:
     """Nanoseconds of every thread that lives."""
     found = {}
     for pid in {each for root in pids for each in tree(root)}:
@@ -65,7 +65,7 @@ def _private(pid: int) -> int:
 class Look:
     at: int
     cpu: dict[str, float]  # seconds so far, by component
-    generator: dict[Thread_, int]  # nanoseconds so far, by thread
+    generator: dict[Which, int]  # nanoseconds so far, by thread
     memory: dict[str, int]  # KiB
 
 
@@ -75,7 +75,7 @@ class Meter:
 
     roots: Callable[[], Roots]
     looks: list[Look] = field(default_factory=list)
-    _seen: dict[str, dict[Thread_, int]] = field(default_factory=dict)
+    _seen: dict[str, dict[Which, int]] = field(default_factory=dict)
     _over: Event = field(default_factory=Event)
 
     def __enter__(self) -> "Meter":

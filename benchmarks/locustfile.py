@@ -9,7 +9,6 @@ many people as locust is told. What it measured is told at the end; locust's own
 import json
 import os
 import secrets
-import select
 import sys
 import time
 from pathlib import Path
@@ -36,7 +35,6 @@ ALONE = endless(load(os.environ.get("SCENARIO", "day-in-the-life")))
 LOOKS_EVERY = 0.01  # seconds: how long the loop of this process keeps others waiting
 
 globals().update(users.classes_of(PLAN.scenario if PLAN else ALONE, exactly=PLAN is not None))
-_ = select  # its epoll is taken away by gevent, and got back below
 
 
 @events.test_start.add_listener
@@ -58,15 +56,15 @@ def end(environment: Any, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     world = users.Somebody.world
-    world.over = True
-    if PLAN:
+    if PLAN and not world.over:
         world.account.write(PLAN.part(world.worker))
-    else:
+    world.over = True
+    if not PLAN:
         _tell(world)
 
 
 def _world(environment: Any) -> World:
-    epoll = monkey.get_original("select", "epoll")()
+    epoll = monkey.get_original("select", "epoll")()  # gevent has taken it away
     ears = Ears(epoll, gevent_socket.wait_read)
     runner = environment.runner
     worker = max(0, runner.worker_index) if isinstance(runner, WorkerRunner) else 0
