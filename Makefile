@@ -1,4 +1,5 @@
-# Everything lives in .venv; nothing is installed on the machine, but for Chromium by `make test` when it is root.
+# Everything lives in .venv, and what generates load in .venv-bench; nothing is installed on the machine, but for Chromium
+# by `make test` when it is root.
 
 PYTHON ?= python3
 RUN = .venv/bin/python
@@ -8,20 +9,21 @@ E2E ?= 1
 export PORT LAYER SERVER WORKERS DATA DEMO LIMITS HOST DATABASE_URL REDIS_URL E2E
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check ci bench lock installed tools browser
+.PHONY: help up test check ci ci-full bench lock installed tools browser generators
 
 help:
 	@echo "make up      start Conclave on http://localhost:8000"
 	@echo "make test    run all tests"
 	@echo "make check   style, types, import contracts, migrations"
 	@echo "make ci      all that must pass: check and test"
-	@echo "make bench   measure; BENCH=signup or BENCH=fanout"
+	@echo "make ci-full the same, with every scenario of the measurements"
+	@echo "make bench   measure: BENCH=fanout, BENCH='ramp --layers redis'; without, what a broadcast costs on both layers"
 	@echo "make lock    lock the dependencies again"
 
 up: installed
 	@exec $(RUN) manage.py up
 
-test: tools browser
+test: tools browser generators
 	$(RUN) -m pytest -n 2 $(TESTS)
 
 check: tools
@@ -33,8 +35,11 @@ check: tools
 
 ci: check test
 
+ci-full:
+	SCENARIOS=all $(MAKE) ci
+
 bench: installed
-	$(RUN) manage.py bench $(or $(BENCH),signup)
+	$(RUN) manage.py bench $(or $(BENCH),broadcast --quick)
 
 installed:
 	@$(PYTHON) infra/install.py requirements.lock
@@ -45,6 +50,9 @@ tools:
 browser:
 	@$(PYTHON) infra/browser.py
 
+generators:
+	@$(PYTHON) infra/install.py requirements-bench.lock
+
 LOCKING = --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header pyproject.toml
 
 # Hashes for every platform. Neither names nor asks for a package index other than the one uv is set to.
@@ -52,3 +60,4 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 2; }
 	uv pip compile $(LOCKING) -o requirements.lock
 	uv pip compile $(LOCKING) --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile $(filter-out pyproject.toml,$(LOCKING)) --group bench -o requirements-bench.lock

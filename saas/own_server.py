@@ -26,6 +26,7 @@ class Own:
     pid: int  # of the supervisor
     environment: Mapping[str, str]
     """For commands that work beside it."""
+    postgres: Postgres
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def server_of_its_own(**wish: str) -> Iterator[Own]:
             _wait_until_ready(server, port, Path(folder, "log"))
             url, secret = f"http://localhost:{port}", Path(folder, "secret").read_text()
             settings = {"CONCLAVE_URL": url, "CONCLAVE_SECRET_KEY": secret, "DATABASE_URL": postgres.url}
-            yield Own(url, postgres.url, server.pid, os.environ | HOME | settings)
+            yield Own(url, postgres.url, server.pid, os.environ | HOME | settings, postgres)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait()
