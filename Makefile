@@ -15,7 +15,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make check   style, types, import contracts, migrations"
 	@echo "make ci      all that must pass: check and test"
-	@echo "make bench   measure; BENCH=signup is all there is so far"
+	@echo "make bench   measure; BENCH=signup or BENCH=notices"
 	@echo "make lock    lock the dependencies again"
 
 up: installed
