@@ -3,7 +3,8 @@
 import { Refusal } from "chat/rest";
 import { socket } from "chat/socket";
 
-const PAUSE = 400; // ms in which receipts gather
+const PAUSE = 200; // ms in which receipts gather …
+const SPREAD = 600; // … and as much by lot, so that not every page in the organisation tells at once
 const AT_ONCE = 200;
 const LOOKED_AT = 1_000; // ms in view, in a tab that is in view
 const TALL = 120; // px in view are enough of a long one
@@ -21,7 +22,7 @@ export function note(kind, seq) {
   noted.add(name);
   waiting[kind].add(seq);
   clearTimeout(pause);
-  pause = setTimeout(flush, kind === "acknowledged" ? 0 : PAUSE);
+  pause = setTimeout(flush, kind === "acknowledged" ? 0 : PAUSE + Math.random() * SPREAD);
 }
 
 async function flush() {
