@@ -115,8 +115,9 @@ async def test_a_process_that_was_forked_publishes_and_its_parent_goes_on(pair: 
     except Exception:  # parent and child have shared a connection
         went_on = False
 
-    assert went_on == pair.layer.publishes_after_fork
-    if went_on:
+    # Where it is not promised, chance decides whether both draw the same connection from their pools.
+    if pair.layer.publishes_after_fork:
+        assert went_on
         assert [(await pair.hear(channel))["type"] for _ in range(2)] == ["of.the.child", "after"]
 
 

@@ -9,13 +9,14 @@ from playwright.sync_api import Browser
 from saas.own_server import Own
 from saas.screenshots import SCREENS, Tour
 from saas.tour import STOPS, Stop
+from tests.conftest import postgres
 
 GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
 def tour(browser: Browser, servers: Any, database: str) -> Tour:
-    return Tour(browser, Own(servers.get(DEMO="1", LIMITS="unlimited").url, database))
+    return Tour(browser, Own(servers.get(DEMO="1", LIMITS="unlimited").url, database, 0, {}, postgres))
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.name)

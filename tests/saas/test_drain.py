@@ -39,11 +39,12 @@ async def test_who_is_there_when_a_server_stops_is_answered_and_told_when_to_com
             await writer.hears(on="welcome")
             await writer.asks("join", room="general")
 
+            watching = asyncio.create_task(asyncio.to_thread(readiness, port))
             serving.send_signal(signal.SIGTERM)
             posted = await writer.posts("while it stops")
 
             assert posted["on"] == "ack"
-            assert await is_draining(port)
+            assert (503, "draining") in await watching
             ends = await asyncio.gather(*map(end_of, sockets))
             assert {code for code, _ in ends} == {1012}
             delays = [float(reason) for _, reason in ends]
@@ -55,14 +56,17 @@ async def test_who_is_there_when_a_server_stops_is_answered_and_told_when_to_com
     finally:
         if serving.poll() is None:
             serving.kill()
+            serving.communicate()
 
 
-async def is_draining(port: int) -> bool:
-    """Not ready, though it still listens for a moment."""
+def readiness(port: int) -> set[tuple[int, str]]:
+    """What it says of itself, until it listens no more: not ready comes before that."""
+    said = set()
     with contextlib.suppress(httpx.HTTPError):
-        answer = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/readyz", timeout=10)
-        return (answer.status_code, answer.text) == (503, "draining")
-    return False
+        while True:
+            answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=10)
+            said.add((answer.status_code, answer.text))
+    return said
 
 
 async def end_of(socket: ClientConnection) -> tuple[int, str]:
