@@ -208,6 +208,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # half a minute on either side: for clocks that are off, and for who types slowly
 MFA_ADAPTER = "tenants.people.adapter.SecondFactorAdapter"
 
 # The cache is a table of the organisation's schema: sign-in throttles hold across processes and never across spaces.
