@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Client:
         return await self.hears(lambda frame: frame.get("id") == id)
 
     async def posts(self, message: str, room: str = "general", client_id: str | None = None) -> Frame:
-        return await self.asks("post", room=room, client_id=client_id or f"{id(self)}-{self._ids}", message=message)
+        return await self.asks("post", room=room, client_id=client_id or secrets.token_hex(8), message=message)
 
     async def hears(self, wanted: Any = None, **fields: Any) -> Frame:
         """The first frame, heard already or to come, that fits. Fails when it does not come."""
