@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report, run, scenario
+from benchmarks.arguments import some_of
 from benchmarks.circumstances import ROOT, certificate
 from benchmarks.run import Stack
 from benchmarks.scenario import Nonsense, Scenario
@@ -71,26 +72,15 @@ def _wish(arguments: Sequence[str], layers: Sequence[str], servers: Sequence[str
     parser = argparse.ArgumentParser(prog="conclave bench", description=__doc__)
     parser.add_argument("scenario", help=f"{', '.join(scenario.names())}, or a TOML file")
     parser.add_argument(
-        "--layers", type=_some_of(layers), help=f"of {','.join(layers)}; default: as the scenario has it"
+        "--layers", type=some_of(layers), help=f"of {','.join(layers)}; default: as the scenario has it"
     )
-    parser.add_argument("--servers", type=_some_of(servers), help=f"of {','.join(servers)}")
+    parser.add_argument("--servers", type=some_of(servers), help=f"of {','.join(servers)}")
     parser.add_argument("--out", help="a folder for the report; default: bench/SCENARIO-TIME")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller: what the scenario calls quick")
     parser.add_argument("--generators", type=int, default=1, help="processes that generate load")
     parser.add_argument("--seed", type=int, default=1, help="of what is left to chance")
     return parser.parse_args(arguments)
-
-
-def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
-    def read(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name} is none of: {', '.join(known)}")
-        return names
-
-    return read
 
 
 def order(variants: Sequence[Variant], rounds: int) -> Iterator[tuple[int, Variant]]:

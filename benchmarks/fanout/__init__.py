@@ -7,8 +7,9 @@ Everything is on this machine and on loopback: the subject on one core, the judg
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from benchmarks.arguments import some_of
 from benchmarks.circumstances import certificate
 from benchmarks.fanout import idle, report
 from benchmarks.fanout.idle import Idle
@@ -57,8 +58,8 @@ def main(arguments: Sequence[str], machine: Machine) -> int:
 def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conclave bench fanout", description=__doc__.partition("\n")[0])
     told = "; ".join([*(f"{each.name}: {each.title}" for each in SCENARIOS.values()), f"{IDLE}: memory and handshakes"])
-    parser.add_argument("--scenarios", type=_some_of([*SCENARIOS, IDLE]), default=list(USUAL), help=told)
-    parser.add_argument("--subjects", type=_some_of(list(SUBJECTS)), default=list(SUBJECTS), help=", ".join(SUBJECTS))
+    parser.add_argument("--scenarios", type=some_of([*SCENARIOS, IDLE]), default=list(USUAL), help=told)
+    parser.add_argument("--subjects", type=some_of(list(SUBJECTS)), default=list(SUBJECTS), help=", ".join(SUBJECTS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run")
     parser.add_argument("--json", help="a file for the result")
@@ -67,14 +68,3 @@ def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     if wish.quick:
         wish.rounds, wish.seconds = 1, 0.5
     return wish
-
-
-def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
-    def read(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name} is none of: {', '.join(known)}")
-        return names
-
-    return read

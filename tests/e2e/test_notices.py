@@ -120,7 +120,7 @@ def test_an_urgent_notice_covers_the_page_until_it_is_acknowledged_by_keyboard(o
     alice.page.get_by_role("dialog", name="Withdraw this notice?").get_by_role("button", name="Withdraw").click()
     expect(alice.page.get_by_text("Withdrawn", exact=True)).to_be_visible()
     for person in (bob, other):
-        expect(urgent(person)).to_have_count(0)
+        expect(urgent(person)).to_have_count(0, timeout=3_000)
         person.page.reload()
         person.is_online()
         expect(urgent(person)).to_have_count(0)
