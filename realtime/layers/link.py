@@ -29,6 +29,7 @@ class Link:
         self._timer: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._socket = self._pg.socket
+        self._watching = True
         self._loop.add_reader(self._socket, self._read)
 
     def execute(self, statements: str) -> asyncio.Future[None]:
@@ -39,16 +40,16 @@ class Link:
         self._timer = self._loop.call_later(PATIENCE, self._lose, OperationalError("PostgreSQL does not answer"))
         try:
             self._pg.send_query(statements.encode())
-            self._flush()
         except OperationalError as error:
             self._lose(error)
+        else:
+            self._flush()
         return answer
 
     def close(self) -> None:
         """The session may be used otherwise again."""
         self._stop_waiting()
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._stop_watching()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(OperationalError("the session was left"))
 
@@ -76,18 +77,30 @@ class Link:
                 self._answer.set_result(None)
 
     def _flush(self) -> None:
-        self._loop.remove_writer(self._socket)
-        if self._pg.flush():
+        try:
+            unsent = self._pg.flush()
+        except OperationalError as error:
+            self._lose(error)
+            return
+        if unsent:
             self._loop.add_writer(self._socket, self._flush)
+        else:
+            self._loop.remove_writer(self._socket)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
+    def _stop_watching(self) -> None:
+        """Once only: libpq closes the socket of a lost session, and the next to open one may be given its number."""
+        if self._watching:
+            self._watching = False
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+
     def _lose(self, error: OperationalError) -> None:
         self._stop_waiting()
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._stop_watching()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
         if not self.lost.done():

@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from realtime.layers.fan_out import packed
+from realtime.layers.link import Link
 from realtime.layers.postgres import PostgresChannelLayer
+from realtime.layers.sessions import connect
 from realtime.layers.spill import TABLES
 from tests.contracts.pairs import PATIENCE
 
@@ -128,3 +130,27 @@ async def test_processes_may_make_the_spill_table_at_once(session: Session, post
 
     for layer in layers:
         await layer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_link_that_is_lost_does_not_deafen_the_one_that_got_its_socket(
+    session: Session, postgres_url: str
+) -> None:
+    """Which both of a layer are when PostgreSQL restarts: the listener comes back before anybody publishes."""
+    lost = await connect(postgres_url)
+    number = lost.fileno()
+    deaf = Link(lost, lambda text: None)
+    session.execute("SELECT pg_terminate_backend(%s)", [lost.info.backend_pid])
+    await asyncio.wait([deaf.lost], timeout=PATIENCE)
+
+    heard: list[str] = []
+    async with await connect(postgres_url) as next_one:
+        assert next_one.fileno() == number, "the lowest number that is free"
+        await next_one.execute("LISTEN somebody")
+        link = Link(next_one, heard.append)
+
+        deaf.close()
+
+        session.execute("NOTIFY somebody, 'still here'")
+        await seen(lambda: heard == ["still here"])
+        link.close()
