@@ -45,16 +45,24 @@ if not ALONE:
 
 
 SERVERS = {"servers", "server"}
+# Each of these takes long: begun late, one of them would keep all other workers waiting at the end.
+LONG = ("/benchmarks/", "/chaos/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    """Tests against servers come last: the servers' workers run whatever job they find. E2E=0 leaves the browser out,
-    and says so."""
-    items.sort(key=lambda item: not SERVERS.isdisjoint(item.fixturenames) or "/benchmarks/" in str(item.path))
+    """Tests against servers come last, the long ones first among them: the servers' workers run whatever job they find.
+    E2E=0 leaves the browser out, and says so."""
+    items.sort(key=_turn)
     if os.environ.get("E2E", "1") == "0":
         left = [item for item in items if "/e2e/" in str(item.path)]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+def _turn(item: pytest.Function) -> int:
+    if any(folder in str(item.path) for folder in LONG):
+        return 1
+    return 0 if SERVERS.isdisjoint(item.fixturenames) else 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
