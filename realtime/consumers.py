@@ -1,5 +1,6 @@
 """The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
 from realtime.chat import listening as room_listening
 from realtime.chat.models import Room
 from realtime.frames import Batch
-from realtime.gathering import Gathering
+from realtime.gathering import Gathering, by_person
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
 from realtime.notices import notices, publishing
@@ -53,8 +54,9 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
 }
 
 
-STATES = Gathering[list[RoomState]](seen.states, list)
-GREETINGS = Gathering[Greeting](greet, Greeting)
+POSTS = Gathering[tuple[Actor, Post], messages.Posted](messages.post_all)
+STATES = Gathering[Actor, list[RoomState]](by_person(seen.states, list))
+GREETINGS = Gathering[Actor, Greeting](by_person(greet, Greeting))
 
 
 class Notices(Socket):
@@ -143,9 +145,9 @@ class Rooms(Socket):
     def brought_in(self, state: RoomState) -> None:
         """This person is in a room that this socket does not hear: somebody has invited them, or another device."""
 
-    async def post(self, command: Post) -> int:
-        posted = await in_tenant(self.space, messages.post, self.actor, command)
-        return posted.event.seq
+    def post(self, command: Post) -> asyncio.Future[messages.Posted]:
+        """With whatever else is said in this organisation just now."""
+        return POSTS.ask(self.space, (self.actor, command))
 
 
 class Application(Rooms, Notices):
@@ -156,7 +158,7 @@ class Application(Rooms, Notices):
 
     async def opened(self) -> None:
         self.open_since = timezone.now()
-        states = await STATES.of(self.actor)
+        states = await STATES.ask(self.space, self.actor)
         online, online_count = await hub.presence.enter(self)
         self.tell(
             protocol.Welcome(
@@ -175,7 +177,7 @@ class Application(Rooms, Notices):
     async def read_notices(self, since: int | None) -> notices.Page:
         """First it is told what this person has done with them: nothing is shown to them anew, and nothing twice."""
         if since is None:
-            greeting = await GREETINGS.of(self.actor)
+            greeting = await GREETINGS.ask(self.space, self.actor)
             self.tell(greeting.received)
             return greeting.page
         page = await super().read_notices(since)
@@ -201,7 +203,8 @@ class Application(Rooms, Notices):
                 case Signal():
                     self._signal(command)
                 case Post():
-                    return self.tell(Ack(id=id, seq=await self.post(command)))
+                    posted = await self.post(command)
+                    return self.tell(Ack(id=id, seq=posted.event.seq))
                 case Edit() | Delete() | React():
                     changed = await in_tenant(self.space, CHANGES[type(command)], self.actor, command)
                     return self.tell(Ack(id=id, seq=changed.seq, changed_seq=changed.changed_seq))
@@ -223,17 +226,22 @@ class Application(Rooms, Notices):
         await self.take_up({command.room: command.since}, command.epoch, rooms.join)
 
     def heard_at_once(self, text: str) -> bool:
-        """Signals are by far the most frequent, and need nothing but the memory of this process."""
-        if '"signal"' not in text:
+        """Signals are by far the most frequent, and need nothing but the memory of this process. Posts are begun one
+        after the other, so that those of one moment are stored together; whatever else comes waits for them."""
+        if '"signal"' not in text and '"post"' not in text:
             return False
         command, id = protocol.parse(text)
-        if not isinstance(command, Signal):
+        if not isinstance(command, Post) and not (isinstance(command, Signal) and self.is_settled):
             return False
-        if self.admit():
-            with answering(id):
-                self._signal(command)
-            if id is not None:
-                self.tell(Ack(id=id))
+        if not self.admit():
+            return True
+        if isinstance(command, Post):
+            self.answer_later(id, self.post(command), lambda posted: Ack(id=id, seq=posted.event.seq))
+            return True
+        with answering(id):
+            self._signal(command)
+        if id is not None:
+            self.tell(Ack(id=id))
         return True
 
     def _signal(self, command: Signal) -> None:
@@ -273,9 +281,9 @@ class OneRoom(Rooms):
         id = protocol.id_of(frame)
         said = {"client_id": messages.new_client_id()} | frame | {"room": self.room}
         with answering(id):
-            seq = await self.post(protocol.read(Post, said, id))
+            posted = await self.post(protocol.read(Post, said, id))
         if id is not None:
-            self.tell(Ack(id=id, seq=seq))
+            self.tell(Ack(id=id, seq=posted.event.seq))
 
 
 class Notification(Notices):

@@ -1,55 +1,74 @@
 """Questions of one kind that come while one is being asked are asked together: one crossing for all who come then."""
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Generic, TypeVar
 
 from tenants.actor import Actor
 from tenants.directory import Space
 from tenants.schema import in_tenant
 
+Q = TypeVar("Q")
 A = TypeVar("A")
 
-AT_ONCE = 100  # people in one statement
+AT_ONCE = 100  # questions in one crossing
 
 
-class Gathering(Generic[A]):
-    """Answers each person of an organisation. Nobody waits for more than the question on its way, and their own."""
+class Gathering(Generic[Q, A]):
+    """Asks for one organisation at a time what has gathered for it, in the order in which it came. What comes in one
+    turn of the event loop goes together, too."""
 
-    def __init__(self, ask: Callable[[Sequence[Actor]], Mapping[int, A]], nothing: Callable[[], A]) -> None:
-        self._ask, self._nothing = ask, nothing
-        self._waiting: defaultdict[str, list[tuple[Actor, asyncio.Future[A]]]] = defaultdict(list)
+    def __init__(self, answers: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
+        """`answers`: one for each question, on a thread, with the organisation's tables in sight."""
+        self._answers = answers
+        self._waiting: defaultdict[str, deque[tuple[Q, asyncio.Future[A]]]] = defaultdict(deque)
         self._asking: dict[str, asyncio.Task[None]] = {}
 
-    async def of(self, actor: Actor) -> A:
-        """Raises whatever the question raises."""
-        space = actor.organization
+    def ask(self, space: Space, question: Q) -> asyncio.Future[A]:
+        """The future holds the answer, or the exception in its place: whoever lets go of it must have looked."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting[space.key].append((actor, answer))
+        self._waiting[space.key].append((question, answer))
         if space.key not in self._asking:
             self._asking[space.key] = asyncio.create_task(self._ask_all(space), name="gathering")
-        return await answer
+        return answer
 
     async def _ask_all(self, space: Space) -> None:
         waiting = self._waiting[space.key]
         try:
             while waiting:
-                batch, waiting[:] = waiting[:AT_ONCE], waiting[AT_ONCE:]
-                await self._answer(space, batch)
+                await self._ask_some(space, [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE))])
         finally:
             del self._asking[space.key], self._waiting[space.key]
+            for _, answer in waiting:  # the loop is stopping
+                answer.cancel()
 
-    async def _answer(self, space: Space, batch: Sequence[tuple[Actor, asyncio.Future[A]]]) -> None:
+    async def _ask_some(self, space: Space, some: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
-            found = await in_tenant(space, self._ask, [actor for actor, _ in batch])
-        except BaseException as error:
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error if isinstance(error, Exception) else ConnectionError("not asked"))
-            if not isinstance(error, Exception):
-                raise
-            return
-        for actor, answer in batch:
-            if not answer.done():  # else whoever asked has gone
-                answer.set_result(found.get(actor.user_id) or self._nothing())
+            answers = await in_tenant(space, self._answers, [question for question, _ in some])
+        except Exception as error:
+            answers = list(repeat(error, len(some)))
+        except BaseException:
+            for _, answer in some:
+                answer.cancel()
+            raise
+        for (_, waiting), found in zip(some, answers, strict=True):
+            if waiting.done():  # whoever asked has gone
+                continue
+            if isinstance(found, Exception):
+                waiting.set_exception(found)
+            else:
+                waiting.set_result(found)
+
+
+def by_person(
+    ask: Callable[[Sequence[Actor]], Mapping[int, A]], nothing: Callable[[], A]
+) -> Callable[[Sequence[Actor]], list[A | Exception]]:
+    """For questions that are a person, and whose answers are found by the person's id."""
+
+    def answers(people: Sequence[Actor]) -> list[A | Exception]:
+        found = ask(people)
+        return [found.get(person.user_id) or nothing() for person in people]
+
+    return answers

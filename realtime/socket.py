@@ -5,7 +5,8 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
@@ -21,9 +22,12 @@ from tenants.actor import Actor
 from tenants.problems import Problem
 
 MOST_UNSENT = 1_000_000  # bytes of answers to one's own commands that may wait to be read
+MOST_UNDER_WAY = 32  # commands that have been begun and not answered
 PATIENCE = 30.0  # seconds for a reader who is behind to catch up
 
 _CLOSES = {"not_found": Close.NOT_FOUND, "unknown": Close.RESTARTING}  # a socket whose opening was refused
+
+T = TypeVar("T")
 
 Again = Callable[[int], Awaitable[None]]  # takes a group up again, from this number on
 
@@ -48,6 +52,8 @@ class Socket(AsyncConsumer, ABC):
         self.taking_up = asyncio.Lock()  # one at a time: what is kept for this socket belongs to one replay
         self._is_closing = False
         self._is_busy = True  # until it is let in
+        self._under_way = 0
+        self._settled: asyncio.Future[None] | None = None
         self._farewell: float | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -74,6 +80,7 @@ class Socket(AsyncConsumer, ABC):
             if message["type"] == "websocket.disconnect":
                 return
             self._is_busy = True
+            await self._all_answered()
             if not self._is_closing:
                 await self._hear(message.get("text"))
 
@@ -88,13 +95,14 @@ class Socket(AsyncConsumer, ABC):
         """One frame. May raise Refused: told to the client, and the socket stays open."""
 
     def heard_at_once(self, text: str) -> bool:
-        """One frame, if nothing has to be waited for to deal with it; False: it goes to `heard`. May raise Refused."""
+        """One frame, if nothing has to be waited for to deal with it or to begin with it (`answer_later`); False: it
+        goes to `heard`, once all that was begun is answered. May raise Refused."""
         return False
 
     def take(self, text: str) -> bool:
-        """The server has a frame, and nothing is under way. What needs no database is dealt with on the spot: no task
-        is woken, no thread is asked."""
-        if self._is_busy or self._is_closing or len(text) > MOST_FRAME:
+        """The server has a frame, and those before it are dealt with or begun. What needs no database is dealt with on
+        the spot: no task is woken, no thread is asked."""
+        if self._is_busy or self._is_closing or len(text) > MOST_FRAME or self._under_way >= MOST_UNDER_WAY:
             return False
         try:
             dealt_with = self.heard_at_once(text)
@@ -102,6 +110,37 @@ class Socket(AsyncConsumer, ABC):
             self.refuse(refused)
             return True
         return dealt_with
+
+    def answer_later(self, id: Id, result: asyncio.Future[T], answer: Callable[[T], Event]) -> None:
+        """This has been begun, and is answered when it has ended; what is like it may be begun meanwhile."""
+        self._under_way += 1
+        result.add_done_callback(partial(self._answer, id, answer))
+
+    @property
+    def is_settled(self) -> bool:
+        """All that was begun is answered."""
+        return not self._under_way
+
+    def _answer(self, id: Id, answer: Callable[[T], Event], result: asyncio.Future[T]) -> None:
+        self._under_way -= 1
+        try:
+            with answering(id):
+                self.tell(answer(result.result()))
+        except Refused as refused:
+            self.refuse(refused)
+        except (Exception, asyncio.CancelledError) as error:
+            log.error("a command has failed", exc_info=error)
+            self.close_later(Close.RESTARTING, "Come back in a moment.")
+        if self.is_settled and self._settled is not None:
+            self._settled.set_result(None)
+            self._settled = None
+        if self._farewell is not None:
+            self.farewell(self._farewell)
+
+    async def _all_answered(self) -> None:
+        if not self.is_settled:
+            self._settled = asyncio.get_running_loop().create_future()
+            await self._settled
 
     def admit(self) -> bool:
         """One more frame. False: it is one too many, and that has been said."""
@@ -194,7 +233,7 @@ class Socket(AsyncConsumer, ABC):
     def farewell(self, retry_after: float) -> None:
         """The server stops: told when to come back, once the command under way has been answered."""
         self._farewell = retry_after
-        if not self._is_busy:
+        if self.is_settled and not self._is_busy:
             self.close_later(Close.RESTARTING, f"{retry_after:.1f}")
 
     # A reader who does not keep up costs nobody anything: live frames stop, and are read from the database later.

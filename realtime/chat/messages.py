@@ -1,7 +1,7 @@
 """What is said: post, and reading it again by numbers."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,8 @@ from realtime.protocol import REPLAY_PAGE, Refused, Replay
 from tenants import abreast
 from tenants.actor import Actor
 from tenants.directory import Space
-from tenants.roles import may, verb
+from tenants.problems import Problem
+from tenants.roles import may, require, verb
 
 # Right, number and row in one statement (four times cheaper than through the ORM). A client_id said before violates
 # its constraint, which takes the number back too. ON CONFLICT DO NOTHING would burn it: a gap that nothing could fill.
@@ -53,20 +54,62 @@ def post(actor: Actor, command: protocol.Post) -> Posted:
     Raises Refused: empty, bad_text, too_long, rate_limited, not_found (no such room, or not in it), forbidden (it is
     archived, for announcements, or with somebody who is deactivated), unknown.
     """
+    (posted,) = post_all([(actor, command)])
+    if isinstance(posted, Exception):
+        raise posted
+    return posted
+
+
+def post_all(said: Sequence[tuple[Actor, protocol.Post]]) -> list[Posted | Exception]:
+    """What people of one organisation say at once, in this order: one round trip and one commit for all of it. In the
+    place of what is not granted stands what `post` would raise; the others do not suffer from it."""
+    answers: dict[int, Posted | Exception] = {}
+    sayings: dict[int, _Saying] = {}
+    for turn, (actor, command) in enumerate(said):
+        try:
+            sayings[turn] = _admitted(actor, command)
+        except (Problem, Refused) as refused:
+            answers[turn] = refused
+        except (OperationalError, InterfaceError):
+            answers[turn] = Refused("unknown", retry_after=1.0)
+    # By room: processes that post in several rooms at once lock them in one order.
+    answers |= _store(dict(sorted(sayings.items(), key=lambda each: each[1].command.room)))
+    return [answers[turn] for turn in range(len(said))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    actor: Actor
+    command: protocol.Post
+    words: "Words"
+
+
+def _admitted(actor: Actor, command: protocol.Post) -> _Saying:
+    require(actor, "messages.post")
     body = protocol.check_text(command.message, limits.body(actor.organization.key))
     try:
         limits.post(actor.organization.key, actor.user_id)
     except limits.LimitReached as reached:
         raise Refused("rate_limited", reached.sentence, reached.retry_after) from None
+    return _Saying(actor, command, written(command.room, body))
+
+
+def _store(sayings: Mapping[int, _Saying]) -> dict[int, Posted | Exception]:
     try:
-        words = written(command.room, body)
-        row = _insert(actor, command, words)
+        rows = _insert(list(sayings.values())) if sayings else []
     except IntegrityError:
-        return Posted(_said_before(actor, command.client_id), is_new=False)
-    except (OperationalError, InterfaceError) as error:  # lost on the way: it may have been committed
-        raise Refused("unknown", retry_after=1.0) from error
+        if len(sayings) > 1:  # one of them has been said before: each for itself
+            return {turn: answer for each in sayings.items() for turn, answer in _store(dict([each])).items()}
+        return {turn: _said_before(saying) for turn, saying in sayings.items()}
+    except (OperationalError, InterfaceError):  # lost on the way: it may have been committed
+        return {turn: Refused("unknown", retry_after=1.0) for turn in sayings}
+    return {turn: _told(saying, row) for (turn, saying), row in zip(sayings.items(), rows, strict=True)}
+
+
+def _told(saying: _Saying, row: tuple[int, datetime] | None) -> Posted | Exception:
+    actor, command, words = saying.actor, saying.command, saying.words
     if row is None:
-        raise _why_not(actor, command.room)
+        return _why_not(actor, command.room)
     seq, at = row
     event = protocol.Message(
         room=command.room,
@@ -76,7 +119,7 @@ def post(actor: Actor, command: protocol.Post) -> Posted:
         user=actor.name,
         user_id=actor.user_id,
         client_id=command.client_id,
-        message=body,
+        message=words.body,
         at=protocol.moment(at),
         html=words.html,
         mentions=words.mentions or None,
@@ -113,32 +156,44 @@ def _why_not(actor: Actor, address: str) -> Refused:
     return Refused("forbidden", "This room is for announcements: only its maker and moderators post.")
 
 
-def _insert(actor: Actor, command: protocol.Post, words: Words) -> tuple[int, datetime] | None:
-    values = {
-        "room": command.room,
-        "author": actor.user_id,
-        "client_id": command.client_id,
-        "body": words.body,
-        "html": words.html,
-        "mentions": words.mentions or None,
-        "may_announce": may(actor, "rooms.announce"),
-    }
-    if not connection.in_atomic_block:  # a statement of its own commits by itself: one round trip
-        return _execute(values)
+def _insert(sayings: Sequence[_Saying]) -> list[tuple[int, datetime] | None]:
+    compose: Callable[[str, dict[str, Any]], str] = connection.ops.compose_sql  # type: ignore[attr-defined]
+    statements = ";".join(compose(_POST, _values(saying)) for saying in sayings)
+    if not connection.in_atomic_block:  # what is sent together commits together: one round trip
+        return _execute(statements)
     with transaction.atomic():  # inside a request, a violation must not spoil what surrounds it
-        return _execute(values)
+        return _execute(statements)
 
 
-def _execute(values: dict[str, Any]) -> tuple[int, datetime] | None:
+def _values(saying: _Saying) -> dict[str, Any]:
+    return {
+        "room": saying.command.room,
+        "author": saying.actor.user_id,
+        "client_id": saying.command.client_id,
+        "body": saying.words.body,
+        "html": saying.words.html,
+        "mentions": saying.words.mentions or None,
+        "may_announce": may(saying.actor, "rooms.announce"),
+    }
+
+
+def _execute(statements: str) -> list[tuple[int, datetime] | None]:
     with connection.cursor() as cursor:
-        cursor.execute(_POST, values)
-        row: tuple[int, datetime] | None = cursor.fetchone()
-        return row
+        cursor.execute(statements)
+        rows = [cursor.fetchone()]
+        while cursor.nextset():
+            rows.append(cursor.fetchone())
+    return rows
 
 
-def _said_before(actor: Actor, client_id: str) -> protocol.Message:
-    row = Message.objects.select_related("room", "author").get(author_id=actor.user_id, client_id=client_id)
-    return told.message(row, actor.organization)
+def _said_before(saying: _Saying) -> Posted | Exception:
+    try:
+        row = Message.objects.select_related("room", "author").get(
+            author_id=saying.actor.user_id, client_id=saying.command.client_id
+        )
+    except (OperationalError, InterfaceError):
+        return Refused("unknown", retry_after=1.0)
+    return Posted(told.message(row, saying.actor.organization), is_new=False)
 
 
 def new_client_id() -> str:

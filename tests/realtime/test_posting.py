@@ -137,3 +137,67 @@ def test_what_is_posted_while_the_server_ends_is_stored_and_acknowledged(
     ended.close()
     monkeypatch.setattr(events, "_loop", ended)
     assert post(acme, acme.owner).is_new
+
+
+def said(who: Member, text: str, room: str = "general", client_id: str = "") -> tuple[Any, Post]:
+    return who.actor, Post(room=room, client_id=client_id or text, message=text)
+
+
+def test_what_is_said_at_once_is_one_commit_and_numbered_in_its_order(acme: Org) -> None:
+    bob = acme.add("bob")
+    with entered(acme.space.schema_name):
+        posted = messages.post_all([said(bob if turn % 2 else acme.owner, f"m{turn}") for turn in range(20)])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(DISTINCT xmin::text) FROM chat_message")
+            assert cursor.fetchone() == (1,)
+    assert [(each.event.seq, each.event.message) for each in posted] == [(turn + 1, f"m{turn}") for turn in range(20)]
+
+
+def test_of_what_is_said_at_once_each_is_answered_for_itself(acme: Org, globex: Org) -> None:
+    bob = acme.add("bob")
+    with entered(acme.space.schema_name):
+        rooms.open(acme.owner.actor, "Elsewhere", "elsewhere")
+        first = messages.post(*said(bob, "first"))
+        found = messages.post_all(
+            [
+                said(bob, "second"),
+                said(bob, "not here", room="elsewhere"),
+                said(bob, "first"),
+                said(acme.owner, "there", room="elsewhere"),
+                said(bob, ""),
+                said(bob, "twice", client_id="again"),
+                said(bob, "twice", client_id="again"),
+                said(bob, "last"),
+            ]
+        )
+        assert [row.body for row in Message.objects.filter(room__address="general").order_by("seq")] == [
+            "first",
+            "second",
+            "twice",
+            "last",
+        ]
+    told = [each.code if isinstance(each, Refused) else (each.event.seq, each.is_new) for each in found]  # type: ignore[union-attr]
+    assert told == [(2, True), "not_found", (1, False), (1, True), "empty", (3, True), (3, False), (4, True)]
+    assert found[2].event == first.event  # type: ignore[union-attr]
+    with entered(globex.space.schema_name):
+        assert messages.post(*said(globex.owner, "apart")).event.seq == 1
+
+
+def test_processes_that_post_in_several_rooms_at_once_do_not_block_each_other(acme: Org) -> None:
+    people = [acme.add(f"p{number}") for number in range(12)]
+    with entered(acme.space.schema_name):
+        rooms.open(acme.owner.actor, "Elsewhere", "elsewhere")
+        for person in people:
+            rooms.join(person.actor, ["elsewhere"])
+
+    def talk(person: Member) -> None:
+        there = ["elsewhere", "general"]
+        for turn in range(4):  # what a person may say in a second
+            there.reverse()
+            with entered(acme.space.schema_name):
+                found = messages.post_all([said(person, f"{person.name}-{turn}-{room}", room) for room in there])
+            assert all(isinstance(each, messages.Posted) for each in found)
+        connection.close()
+
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(talk, people))

@@ -330,3 +330,46 @@ async def test_hello_takes_nobody_back_into_a_room_they_have_left(server: Runnin
         assert (await stale.posts("back?"))["code"] == "not_found"
         await stale.asks("join", room="general")
         assert (await stale.posts("back!"))["on"] == "ack"
+
+
+async def test_what_is_posted_without_waiting_is_answered_in_its_order_and_what_comes_after_waits(
+    server: Running, acme: Org
+) -> None:
+    bob = acme.add("bob")
+    async with opened(server, acme, by=acme.owner) as hasty, opened(server, acme, by=bob) as other:
+        for client in (hasty, other):
+            await client.asks("join", room="general")
+        posts: list[dict[str, object]] = [
+            {"do": "post", "id": f"post-{turn}", "room": "general", "client_id": f"hasty-{turn}", "message": f"m{turn}"}
+            for turn in range(6)
+        ]
+        posts.insert(3, {"do": "post", "id": "nowhere", "room": "no-such", "client_id": "hasty", "message": "lost"})
+        for frame in (
+            *posts,
+            {"do": "signal", "id": "signal", "room": "general", "data": {}},
+            {"do": "leave", "id": "leave", "room": "general"},
+            {"do": "signal", "id": "too late", "room": "general", "data": {}},
+        ):
+            await hasty.says(frame)
+
+        late = await hasty.hears(id="too late")
+
+        assert late["code"] == "not_joined"
+        answers = [(each["id"], each.get("seq", each.get("code"))) for each in hasty.heard if each.get("id") in NAMED]
+        assert answers == [
+            ("post-0", 1),
+            ("post-1", 2),
+            ("post-2", 3),
+            ("nowhere", "not_found"),
+            ("post-3", 4),
+            ("post-4", 5),
+            ("post-5", 6),
+            ("signal", None),
+            ("leave", None),
+            ("too late", "not_joined"),
+        ]
+        await other.hears(on="message", message="m5")
+        assert other.messages() == [f"m{turn}" for turn in range(6)]
+
+
+NAMED = {*(f"post-{turn}" for turn in range(6)), "nowhere", "signal", "leave", "too late"}
