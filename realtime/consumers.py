@@ -72,6 +72,9 @@ class Notices(Socket):
 class Rooms(Socket):
     """What hears rooms: taking them up without missing or repeating anything, and being put out of them."""
 
+    def __init__(self) -> None:
+        self._readings: dict[str, object] = {}  # by room, the latest reading of what this person is there
+
     async def take_up(self, wanted: Mapping[str, int | None], epoch: str | None, entering: Entering) -> None:
         """Hear these rooms; each from the number the client has of it, or from now on (None).
 
@@ -90,6 +93,7 @@ class Rooms(Socket):
 
     async def _take_up_one(self, address: str, since: int) -> None:
         group = groups.room(self.key, address)
+        self._readings.pop(address, None)
         self.groups[group] = partial(self._take_up_again, address)
         self.left_behind.pop(group, None)  # it begins anew, at a number of the client's choice
         stream = await hub.hold(group, self, room_listening.reader(self.space, address), room_listening.heads, address)
@@ -134,7 +138,13 @@ class Rooms(Socket):
         hub.leave(group, self)
 
     async def recheck(self, address: str) -> None:
+        """What was read last decides: a reading that another has overtaken, or a taking up (which asks for the right
+        once more, at its end), might put out somebody who has come back meanwhile."""
+        reading = self._readings[address] = object()
         states = await in_tenant(self.space, rooms.states, self.actor, [address])
+        if self._readings.get(address) is not reading:
+            return
+        del self._readings[address]
         hears = groups.room(self.key, address) in self.groups
         if hears and not any(state.joined for state in states):
             self.put_out(address)

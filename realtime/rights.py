@@ -27,7 +27,7 @@ class Socket(Listener, Protocol):
         """The same person, as things stand now."""
 
     async def recheck(self, address: str) -> None:
-        """This person has left this room: hear it no more."""
+        """What this person is in this room has changed: hear it no more, or say that it can be heard."""
 
 
 class Rights:
