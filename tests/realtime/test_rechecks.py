@@ -11,6 +11,7 @@ from realtime import consumers, events, groups
 from realtime.chat import rooms
 from realtime.hub import Hub
 from realtime.protocol import Event, Gone
+from tenants import control
 from tenants.schema import in_tenant
 from tests.cast import Member, Org
 
@@ -62,6 +63,7 @@ class Held:
 async def hub(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
     """One of this event loop's own."""
     monkeypatch.setattr(events, "_loop", None)
+    monkeypatch.setattr(control, "_listeners", [])
     hub = Hub()
     await hub.started()
     monkeypatch.setattr(consumers, "hub", hub)
