@@ -32,9 +32,14 @@ class Link:
         self._watching = True
         self._loop.add_reader(self._socket, self._read)
 
+    @property
+    def is_free(self) -> bool:
+        """May something be executed now?"""
+        return not self.lost.done() and (self._answer is None or self._answer.done())
+
     def execute(self, statements: str) -> asyncio.Future[None]:
         """One transaction; one at a time. The future is done when it is committed, or holds what kept it from that."""
-        assert self._answer is None or self._answer.done(), "one at a time"
+        assert self.is_free or self.lost.done(), "one at a time"
         answer = self._answer = self._loop.create_future()
         self._failure = None
         self._timer = self._loop.call_later(PATIENCE, self._lose, OperationalError("PostgreSQL does not answer"))

@@ -28,6 +28,7 @@ class Listener:
         self._tell_gap = tell_gap
         self._heard: OrderedDict[str, int] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._link: Link | None = None
         self._listening = asyncio.Event()
         self._attempts = 0
         self._something_came = False
@@ -46,6 +47,11 @@ class Listener:
         except TimeoutError:
             raise ConnectionError("The channel layer cannot reach PostgreSQL: check its address.") from None
 
+    def free_link(self) -> Link | None:
+        """The session that listens, to publish by. PostgreSQL answers it and tells it what it has just published in
+        one breath: no other session has to be woken for that."""
+        return self._link if self._link is not None and self._link.is_free else None
+
     async def close(self) -> None:
         for task in (self._task, self._reading):
             if task is not None:
@@ -63,13 +69,15 @@ class Listener:
 
     async def _listen(self) -> None:
         async with await connect(self._dsn) as session:
+            await session.execute("SET synchronous_commit = off")
             await session.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
-            link = Link(session, self._hear)
+            link = self._link = Link(session, self._hear)
             try:
                 self._attempts = 0
                 self._tell_gap() if self._listening.is_set() else self._listening.set()
                 await self._stay(link)
             finally:
+                self._link = None
                 link.close()
 
     async def _stay(self, link: Link) -> None:
@@ -79,7 +87,7 @@ class Listener:
             if link.lost.done():
                 raise ConnectionError("The session with PostgreSQL is lost.")
             self._mailboxes.forget_abandoned()
-            if not self._something_came:
+            if not self._something_came and link.is_free:  # else what is under way says how it fares
                 await link.execute("SELECT 1")
 
     def _hear(self, payload: str) -> None:

@@ -16,8 +16,9 @@ MARK = b"."
 
 
 class PostgresChannelLayer(FanOutChannelLayer):
-    """Every event loop that listens holds one session, every one that publishes another; both must reach PostgreSQL
-    itself or a pooler in session mode, for LISTEN needs that."""
+    """Every event loop that listens holds one session, and mostly publishes by it; one that only publishes, or that has
+    published what was long, holds another. They must reach PostgreSQL itself or a pooler in session mode, for LISTEN
+    needs that."""
 
     inline_bytes = ALWAYS_FITS
 
@@ -37,7 +38,7 @@ class PostgresBroker(Broker):
     def __init__(self, dsn: str, notified: str, mailboxes: Mailboxes) -> None:
         super().__init__(mailboxes)
         self._listener = Listener(dsn, notified, mailboxes, self.tell_gap)
-        self._publisher = Publisher(dsn, notified)
+        self._publisher = Publisher(dsn, notified, self._listener.free_link)
         self._markers: set[Mailbox] = set()
         self.on_gap(self._release_markers)
 

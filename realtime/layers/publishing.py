@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import secrets
 from collections import deque
+from collections.abc import Callable
 
 from realtime.layers.letters import Address, Letter
 from realtime.layers.link import Link
@@ -17,6 +18,7 @@ from realtime.layers.spill import Spill
 
 LETTERS_AT_ONCE = 256
 BYTES_AT_ONCE = 1 << 20
+CLOSED = "The channel layer was closed before this was published."
 
 Waiting = tuple[Letter, asyncio.Future[None]]
 
@@ -24,9 +26,12 @@ Waiting = tuple[Letter, asyncio.Future[None]]
 class Publisher:
     """Publishes in the order it is called, for one event loop."""
 
-    def __init__(self, dsn: str, channel: str) -> None:
+    def __init__(self, dsn: str, channel: str, free_link: Callable[[], Link | None]) -> None:
+        """`free_link` gives a link of somebody else's that may be used just now, with synchronous_commit off. It is the
+        first choice; a session of its own is made where there is none, and for what needs care."""
         self._dsn = dsn
         self._channel = channel
+        self._free_link = free_link
         self._sender = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._queue: deque[Waiting] = deque()
@@ -36,30 +41,39 @@ class Publisher:
         self._session: Session | None = None
         self._spill = Spill()
         self._under_way: list[Waiting] = []
+        self._is_due = False
 
     def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
         """The future is done when the letter is committed, or holds what kept it from being so."""
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((Letter(self._sender, next(self._numbers), to, body), committed))
-        if not self._under_way and not self._send_quickly():
-            self._send_carefully()
+        if not self._under_way and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._send)  # with all that is published in this turn of the loop
         return committed
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._fail([*self._under_way, *self._queue], ConnectionError(CLOSED))
+
+    def _send(self) -> None:
+        self._is_due = False
+        if self._queue and not self._under_way and not self._send_quickly():
+            self._send_carefully()
 
     # The usual way: short letters on a session that is there, in callbacks alone.
 
     def _send_quickly(self) -> bool:
         """The next batch, if nothing stands in its way."""
-        if self._link is None or self._link.lost.done() or self._care.is_set():
+        link = self._free_link() or self._link
+        if link is None or link.lost.done() or self._care.is_set():
             return False
         if not all(letter.fits() for letter, _ in itertools.islice(self._queue, LETTERS_AT_ONCE)):
             return False
         self._under_way = self._next_batch()
-        self._link.execute(self._notify(self._under_way)).add_done_callback(self._sent_quickly)
+        link.execute(self._notify(self._under_way)).add_done_callback(self._sent_quickly)
         return True
 
     def _sent_quickly(self, sent: asyncio.Future[None]) -> None:
@@ -70,8 +84,7 @@ class Publisher:
             return
         batch, self._under_way = self._under_way, []
         _settle(batch)
-        if self._queue and not self._send_quickly():
-            self._send_carefully()
+        self._send()
 
     def _notify(self, batch: list[Waiting]) -> str:
         """Names and bodies are made of letters, digits and what needs no quoting: none of them can hold a quote."""
@@ -95,8 +108,7 @@ class Publisher:
                     self._under_way = []
                 self._care.clear()
         finally:
-            left = [*self._under_way, *self._queue]
-            self._fail(left, ConnectionError("The channel layer was closed before this was published."))
+            self._fail([*self._under_way, *self._queue], ConnectionError(CLOSED))
             await self._disconnect()
 
     async def _settle_carefully(self, batch: list[Waiting]) -> None:

@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._replies: deque[Reply] = deque()
         self._transport: asyncio.Transport | None = None
+        self._outgoing: list[bytes] = []  # of this turn of the loop: one write for all
         self._arrived = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -53,7 +54,7 @@ class Connection(asyncio.Protocol):
         return connection
 
     def command(self, *parts: str | bytes) -> Reply:
-        """Sends it at once. The reply, or a ConnectionError, comes to the future."""
+        """Sends it, with all else of this turn of the loop. The reply, or a ConnectionError, comes to the future."""
         reply: Reply = asyncio.get_running_loop().create_future()
         if self._transport is None or self.lost.done():
             reply.set_exception(ConnectionError("The connection to Redis is lost."))
@@ -61,13 +62,13 @@ class Connection(asyncio.Protocol):
             reply.set_exception(ConnectionError("Redis takes events too slowly."))
         else:
             self._replies.append(reply)
-            self._transport.write(_packed(*parts))
+            self._write(_packed(*parts))
         return reply
 
     def subscription(self, verb: str, *names: bytes) -> None:
         """SUBSCRIBE or UNSUBSCRIBE, which are answered by what is pushed. A refusal ends the connection."""
         if names and self._transport is not None and not self.lost.done():
-            self._transport.write(_packed(verb, *names))
+            self._write(_packed(verb, *names))
 
     async def anything_within(self, seconds: float) -> bool:
         """Whether something has arrived in so many seconds. Raises ConnectionError when the connection is lost."""
@@ -80,6 +81,16 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def _write(self, packed: bytes) -> None:
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._write_out)
+        self._outgoing.append(packed)
+
+    def _write_out(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and not self.lost.done():
+            self._transport.write(b"".join(outgoing))
 
     # Of asyncio.Protocol.
 

@@ -135,7 +135,8 @@ class PostgresBroker:
 
     def has_a_listener(self) -> bool:
         with psycopg.connect(self.server.url) as session:
-            listening = session.execute("SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
+            ours_or_stock = "application_name = 'conclave layer' OR query LIKE 'LISTEN %'"
+            listening = session.execute(f"SELECT FROM pg_stat_activity WHERE {ours_or_stock}")
             return listening.fetchone() is not None
 
 
