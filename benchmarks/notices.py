@@ -3,8 +3,9 @@
     conclave bench notices --sockets 5000 --notices 10
 
 Talks to a running server, started with LIMITS=unlimited. All sockets are one person's: to the fan-out that makes no
-difference. Each tells that the notice was delivered, as a page does. Server, database and client share the machine, so
-the client's own work is in every figure.
+difference. Each tells that the notice was delivered, as a page does. The other organisation's chat has a process of its
+own, but server, database and clients share the machine, so their work is in every figure. What the server and its
+database spend is told where their processes are named, as for a server of the measurement's own.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.circumstances import certificate
+from benchmarks.fanout.processes import Clock, Roots
+from benchmarks.neighbour import neighbour
 from benchmarks.signup import Failed, Server, _slug
-from realtime.protocol import Post
 
 AT_ONCE = 50  # sockets that are being opened at a time
-POSTS = 20  # a second, by the other organisation
 PATIENCE = 60.0
 
 
@@ -50,29 +51,44 @@ def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sockets", type=int, default=1000, help="how many hear the notices")
     parser.add_argument("--notices", type=int, default=10, help="how many are published")
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between them")
+    parser.add_argument("--processes", type=_roots, default={}, help="of the server: server=PID,database=PID")
     parser.add_argument("--json", help="a file for the result")
     return parser.parse_args(arguments)
+
+
+def _roots(named: str) -> Roots:
+    found: dict[str, list[int]] = {}
+    for each in named.split(","):
+        role, _, pid = each.partition("=")
+        if not pid.isdigit():
+            raise argparse.ArgumentTypeError(f"{each!r} is not ROLE=PID")
+        found.setdefault(role, []).append(int(pid))
+    return found
 
 
 async def _measure(wish: argparse.Namespace) -> dict[str, Any]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ours, theirs = await asyncio.to_thread(_Space, wish.url), await asyncio.to_thread(_Space, wish.url)
+    clock = Clock(wish.processes, None)
     async with AsyncExitStack() as stack:
-        chat = _Chat(await stack.enter_async_context(theirs.socket("/ws/chat/general/")))
-        listening = asyncio.create_task(chat.listen())
-        alone = await chat.talk(asyncio.create_task(asyncio.sleep(wish.pause * wish.notices)))
+        chat = stack.enter_context(neighbour(theirs.address, theirs.token))
+        await asyncio.to_thread(chat.begin)
+        await asyncio.sleep(wish.pause * wish.notices)
+        alone = await asyncio.to_thread(chat.end)
         crowd = _Crowd()
         for start in range(0, wish.sockets, AT_ONCE):
             several = range(start, min(wish.sockets, start + AT_ONCE))
             sockets = await asyncio.gather(*(stack.enter_async_context(ours.socket("/ws/")) for _ in several))
             crowd.listen(sockets)
         publishing = await stack.enter_async_context(ours.socket("/ws/notification/"))
-        work = asyncio.create_task(crowd.publish(publishing, wish.notices, wish.pause))
-        meanwhile = await chat.talk(work)
-        firsts, lasts = await work
-        listening.cancel()
+        await asyncio.to_thread(chat.begin)
+        clock.look()
+        firsts, lasts = await crowd.publish(publishing, wish.notices, wish.pause)
+        clock.look()
+        meanwhile = await asyncio.to_thread(chat.end)
         crowd.stop()
+    deliveries = wish.sockets * wish.notices
     return dict(
         [
             ("sockets", wish.sockets),
@@ -81,6 +97,7 @@ async def _measure(wish: argparse.Namespace) -> dict[str, Any]:
             *_percentiles("until the last socket", lasts),
             *_percentiles("chat of another, alone", alone),
             *_percentiles("chat of another, meanwhile", meanwhile),
+            *((f"{role} CPU s/M", round(1e6 * spent / deliveries, 1)) for role, spent in clock.seconds().items()),
         ]
     )
 
@@ -92,6 +109,7 @@ class _Space:
         self.slug, parts = _slug(), urlsplit(url)
         self.token = Server(url).sign_up(self.slug)["token"]
         self.host, self.port, self.named = parts.hostname or "localhost", parts.port or 80, parts.netloc
+        self.address = f"http://{self.slug}.{self.named}"
 
     def socket(self, path: str) -> connect:
         return connect(
@@ -141,28 +159,6 @@ class _Crowd:
     def stop(self) -> None:
         for task in self.tasks:
             task.cancel()
-
-
-class _Chat:
-    """The other organisation: somebody who talks steadily and hears their own words."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket, self.took, self.said = socket, list[float](), dict[str, float]()
-
-    async def listen(self) -> None:
-        async for text in self.socket:
-            frame = json.loads(text)
-            if (began := self.said.pop(frame.get("client_id", ""), None)) is not None:
-                self.took.append(time.perf_counter() - began)
-
-    async def talk(self, until: "asyncio.Task[Any]") -> list[float]:
-        self.took = []
-        while not until.done():
-            post = Post(room="general", client_id=f"{time.perf_counter()}", message="hello")
-            self.said[post.client_id] = time.perf_counter()
-            await self.socket.send(json.dumps({"client_id": post.client_id, "message": post.message}))
-            await asyncio.sleep(1 / POSTS)
-        return self.took
 
 
 def _percentiles(what: str, seconds: list[float]) -> Iterator[tuple[str, float]]:

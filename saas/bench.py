@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import scenario
 from infra.place import CannotStart
 from saas import env
-from saas.own_server import server_of_its_own
+from saas.own_server import Own, server_of_its_own
 
 BENCHMARKS = ("signup", "fanout", "notices")  # modules of benchmarks, each with a main(arguments) → the exit code
 REPORTS = ("compare", "report", "table")  # modules that read what was measured, and start nothing
@@ -36,7 +36,14 @@ def bench(arguments: Sequence[str]) -> int:
         return _measure(name, options)
     with server_of_its_own(DEMO="0") as own:
         os.environ["DATABASE_URL"] = own.database_url
-        return _measure(name, [*options, "--url", own.url])
+        return _measure(name, [*options, *(_processes(own) if name == "notices" else ()), "--url", own.url])
+
+
+def _processes(own: Own) -> list[str]:
+    from saas.machine import postmaster, servers
+
+    named = [f"database={postmaster(own.database_url)}", *(f"server={pid}" for pid in servers(own.pid))]
+    return ["--processes", ",".join(named)]
 
 
 def _measure(name: str, options: list[str]) -> int:

@@ -32,8 +32,8 @@ class Machine:
                 roots["broker"], wish["REDIS_URL"] = [broker.pid], broker.url
             own = stack.enter_context(server_of_its_own(**wish))
             spaces = _seeded(own)
-            roots["server"] = [pid for pid in tree(own.pid) if "serve" in words(pid)]
-            roots["database"] = [_postmaster(own.database_url)]
+            roots["server"] = servers(own.pid)
+            roots["database"] = [postmaster(own.database_url)]
             yield Installation(urlsplit(own.url).port or 0, roots, spaces)
 
     @contextmanager
@@ -46,10 +46,15 @@ class Machine:
     @contextmanager
     def postgres(self) -> Iterator[Helper]:
         with TemporaryDirectory(prefix="conclave-postgres-") as folder, Postgres(Path(folder, "postgres")) as postgres:
-            yield Helper(postgres.url, _postmaster(postgres.url))
+            yield Helper(postgres.url, postmaster(postgres.url))
 
 
-def _postmaster(url: str) -> int:
+def servers(supervisor: int) -> list[int]:
+    """The processes that answer browsers."""
+    return [pid for pid in tree(supervisor) if "serve" in words(pid)]
+
+
+def postmaster(url: str) -> int:
     """The parent of whoever answers us."""
     with psycopg.connect(url) as connection:
         status = Path("/proc", str(connection.info.backend_pid), "status").read_text()

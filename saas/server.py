@@ -6,6 +6,7 @@ siblings. With CONCLAVE_WORKERS above 1, `serve --bind` starts that many such si
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ def serve(arguments: Sequence[str]) -> None:
     from saas.asgi import application
     from saas.health import drain_begins
 
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: the collector need not look through it each time
     jobs_here = LAYERS[settings.LAYER].single_process
     run = run_daphne if options.server == "daphne" else run_uvicorn
     run(application, listening, drain=options.drain, jobs_here=jobs_here, on_drain=drain_begins)
