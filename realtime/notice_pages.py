@@ -28,6 +28,7 @@ from tenants.problems import Problem
 from tenants.roles import may, page
 
 PAGE = 20
+OFFERED = 12  # templates, to begin with
 State = Notice.State
 OVER = (State.PUBLISHING, State.LIVE, State.EXPIRED, State.WITHDRAWN)
 
@@ -66,13 +67,14 @@ def acknowledge(request: SignedInRequest) -> HttpResponse:
 @never_cache
 @page("notices.managed")
 def managed(request: SignedInRequest) -> HttpResponse:
-    """All notices: what is coming, by day; drafts; and what has been told, with how far it has come."""
+    """All notices: what is coming, by day; drafts and templates; and what has been told, with how far it has come."""
     actor, before = request.actor, _number(request.GET.get("before"))
     found = statistics.managed(actor, states=OVER, before=before, limit=PAGE + 1)
     shown, on = cut(found, PAGE, lambda notice: notice.id)
     context = {
         "coming": list(_by_day(statistics.managed(actor, states=[State.SCHEDULED], limit=500))),
         "drafts": statistics.managed(actor, states=[State.DRAFT], limit=100),
+        "templates": statistics.managed(actor, states=[State.TEMPLATE], limit=100),
         "shown": shown,
         "next": on,
         "paged": before is not None,
@@ -94,7 +96,7 @@ def change(request: SignedInRequest, notice_id: int) -> HttpResponse:
     if row.state not in publishing.UNPUBLISHED:
         return redirect("notice", notice_id)
 
-    def changed(actor: Any, draft: Draft, *, keep: bool) -> Notice:
+    def changed(actor: Any, draft: Draft, *, keep: State | None) -> Notice:
         return publishing.change(actor, notice_id, draft, keep=keep)
 
     return _composed(request, changed, row)
@@ -181,17 +183,24 @@ def _composed(request: SignedInRequest, publish: Publishing, row: Notice | None 
     actor = request.actor
     form = NoticeForm(request.POST if request.method == "POST" else None, actor, row)
     if form.is_valid() and (made := _made(request, form, publish)):
-        if made.state == State.DRAFT:
+        if made.state in publishing.KEPT:
             return redirect("notices_managed")
         return redirect("notice", made.pk)
-    context = {"form": form, "row": row, "zone": clock.zone().key, "now": timezone.localtime(None, clock.zone())}
+    templates = statistics.managed(actor, states=[State.TEMPLATE], limit=OFFERED) if row is None else []
+    context = {
+        "form": form,
+        "row": row,
+        "templates": templates,
+        "zone": clock.zone().key,
+        "now": timezone.localtime(None, clock.zone()),
+    }
     return render(request, "realtime/notice_form.html", context, status=422 if form.errors else 200)
 
 
 def _made(request: SignedInRequest, form: NoticeForm, publish: Publishing) -> Notice | None:
     draft = form.draft()
     try:
-        made = publish(request.actor, draft, keep="keep" in request.POST)
+        made = publish(request.actor, draft, keep=_keep(request.POST.get("keep")))
     except ValidationError as error:
         for field, sentences in error.message_dict.items():
             form.add_error(field if field in form.fields else "audience", sentences)
@@ -212,7 +221,12 @@ def _made(request: SignedInRequest, form: NoticeForm, publish: Publishing) -> No
     return made
 
 
+def _keep(wish: str | None) -> State | None:
+    return None if wish is None else State.TEMPLATE if wish == State.TEMPLATE else State.DRAFT
+
+
 _SAID = {
+    str(State.TEMPLATE): gettext_lazy("Kept as a template."),
     str(State.DRAFT): gettext_lazy("Kept as a draft."),
     str(State.SCHEDULED): gettext_lazy("Scheduled."),
     str(State.PUBLISHING): gettext_lazy("It is being published."),

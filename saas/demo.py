@@ -13,6 +13,7 @@ from realtime import events
 from realtime.chat import changes, conversations, hosting, messages, reading, rooms
 from realtime.notices import publishing, receipts
 from realtime.notices.drafts import Draft
+from realtime.notices.models import Notice
 from realtime.protocol import Delete, Edit, Post, React, Read, Receipts, Refused
 from saas.demo_people import ACME, ORGANIZATIONS, PASSWORD, Organization, Person
 from tenants import directory, organizations
@@ -85,12 +86,16 @@ def _enliven(people: list[Actor]) -> None:
 
 
 def _tell(people: list[Actor]) -> None:
-    """Notices beside the first: one that comes round every week, a draft, and what has become of some."""
+    """Notices beside the first: one that comes round every week, a draft, a template, and what has become of some."""
     ada, bruno, chana, dai, _elif, _gil = people
     monday = timezone.localtime().replace(hour=9, minute=0) + timedelta(days=7 - timezone.localtime().weekday())
     weekly = Draft(message="Stand-up in **Launch** at ten.", title="This week", publish_at=monday, repeats="weekly")
     publishing.publish(ada, weekly)
-    publishing.publish(bruno, Draft(message="Badges are replaced in May.", title="New badges"), keep=True)
+    publishing.publish(bruno, Draft(message="Badges are replaced in May.", title="New badges"), keep=Notice.State.DRAFT)
+    fuelling = Draft(
+        message="The pad is closed while we fuel: nobody in sector **C**.", title="Fuelling", level="urgent"
+    )
+    publishing.publish(bruno, fuelling, keep=Notice.State.TEMPLATE)
     signed = Draft(
         message="Read the [rules of the pad](https://pad.example/rules) once more, *please*, and acknowledge it.",
         title="Safety on the pad",

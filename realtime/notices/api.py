@@ -77,6 +77,7 @@ class NoticeIn(Exact):
     mail_after: int | None = Field(None, description="Minutes; mail goes to those who have not seen it by then.")
     supersedes: int | None = Field(None, description="The id of a live notice that this one takes the place of.")
     draft: bool = Field(False, description="Only keep it.")
+    template: bool = Field(False, description="Keep it, to duplicate: words and people, without times.")
 
 
 class PreviewOut(Schema):
@@ -122,7 +123,7 @@ def list_notices(request: Any, asked: Query[Newest]) -> dict[str, object]:
 @router.post("/notices", response={201: PublishedOut}, operation_id="notices.publish", exclude_none=True)
 def publish(request: Any, body: NoticeIn) -> Status[dict[str, object]]:
     """Tell everybody in the organisation, or those whom you name; now, or at a time. For admins."""
-    row = publishing.publish(request.actor, _draft(body), keep=body.draft)
+    row = publishing.publish(request.actor, _draft(body), keep=_keep(body))
     return Status(201, _published(request, row))
 
 
@@ -162,13 +163,14 @@ def one(request: Any, notice_id: int) -> statistics.Statistics:
 
 @router.put("/notices/{int:notice_id}", response=PublishedOut, operation_id="notices.change", exclude_none=True)
 def change(request: Any, notice_id: int, body: NoticeIn) -> dict[str, object]:
-    """What is a draft or scheduled is as you say now; without `draft`, it is published or scheduled."""
-    return _published(request, publishing.change(request.actor, notice_id, _draft(body), keep=body.draft))
+    """What is a draft or scheduled is as you say now; without `draft`, it is published or scheduled. A template stays
+    one."""
+    return _published(request, publishing.change(request.actor, notice_id, _draft(body), keep=_keep(body)))
 
 
 @router.delete("/notices/{int:notice_id}", response={204: None}, operation_id="notices.discard")
 def discard(request: Any, notice_id: int) -> Status[None]:
-    """Throw away a draft, or what is scheduled."""
+    """Throw away a draft, a template, or what is scheduled."""
     publishing.discard(request.actor, notice_id)
     return Status(204, None)
 
@@ -219,8 +221,12 @@ def _without_none(told: Any) -> dict[str, object]:
 
 
 def _draft(body: NoticeIn) -> Draft:
-    given = body.dict(exclude={"draft", "of"})
+    given = body.dict(exclude={"draft", "template", "of"})
     return Draft(**given, of=tuple(body.of))
+
+
+def _keep(body: NoticeIn) -> Notice.State | None:
+    return Notice.State.TEMPLATE if body.template else Notice.State.DRAFT if body.draft else None
 
 
 def _published(request: Any, row: Notice) -> dict[str, object]:

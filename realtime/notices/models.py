@@ -22,6 +22,7 @@ class Notice(models.Model):
         URGENT = "urgent", gettext_lazy("Urgent")
 
     class State(models.TextChoices):
+        TEMPLATE = "template", gettext_lazy("Template")
         DRAFT = "draft", gettext_lazy("Draft")
         SCHEDULED = "scheduled", gettext_lazy("Scheduled")
         PUBLISHING = "publishing", gettext_lazy("Being published")
@@ -84,7 +85,7 @@ class Notice(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="notices_notice_numbered_once_public",
-                condition=Q(state__in=("draft", "scheduled", "publishing"), seq=None, changed_seq=None)
+                condition=Q(state__in=("template", "draft", "scheduled", "publishing"), seq=None, changed_seq=None)
                 | Q(state__in=("live", "expired", "withdrawn"), seq__isnull=False, changed_seq__isnull=False),
             ),
         ]

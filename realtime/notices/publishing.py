@@ -34,7 +34,8 @@ ON CONFLICT (id) DO UPDATE SET seq = notices_stream.seq + 1 RETURNING seq
 """
 
 State = Notice.State
-UNPUBLISHED = (State.DRAFT, State.SCHEDULED)
+KEPT = (State.TEMPLATE, State.DRAFT)
+UNPUBLISHED = (*KEPT, State.SCHEDULED)
 
 
 # Verbs.
@@ -42,9 +43,9 @@ UNPUBLISHED = (State.DRAFT, State.SCHEDULED)
 
 @verb("notices.publish")
 @transaction.atomic
-def publish(actor: Actor, draft: Draft, *, keep: bool = False, origin: str | None = None) -> Notice:
-    """Tell the audience, now and when they next come; with a `publish_at` ahead, then. `keep`: only keep it as a draft.
-    What was made of this `origin` before is the answer.
+def publish(actor: Actor, draft: Draft, *, keep: Notice.State | None = None, origin: str | None = None) -> Notice:
+    """Tell the audience, now and when they next come; with a `publish_at` ahead, then. `keep`: only keep it, as a
+    draft, or as a template that others are made of (`duplicate`). What was made of this `origin` before is the answer.
 
     Raises what drafts.good does, and 422 `nobody`.
     """
@@ -58,10 +59,11 @@ def publish(actor: Actor, draft: Draft, *, keep: bool = False, origin: str | Non
 
 @verb("notices.change")
 @transaction.atomic
-def change(actor: Actor, notice_id: int, draft: Draft, *, keep: bool = False) -> Notice:
+def change(actor: Actor, notice_id: int, draft: Draft, *, keep: Notice.State | None = None) -> Notice:
     """The same with what is a draft, or is scheduled: all of it is as `draft` says, and it is published, scheduled or
-    kept. 409 `published` if it is too late for that."""
+    kept. A template stays one. 409 `too_late` once it is published."""
     row = _held(notice_id, UNPUBLISHED)
+    keep = State.TEMPLATE if row.state == State.TEMPLATE else keep
     for column, value in drafts.good(actor, draft).items():
         setattr(row, column, value)
     _release(actor, row, keep=keep)
@@ -104,8 +106,7 @@ def duplicate(actor: Actor, notice_id: int) -> Notice:
     """A draft with the same words for the same people, without its times."""
     row = _copied(_held(notice_id, tuple(State)))
     row.author_id, row.state = actor.user_id or None, State.DRAFT
-    row.publish_at = row.expires_at = None
-    row.repeats = row.wished_at = ""
+    _forget_times(row)
     row.save()
     audit.note(actor, "notices.duplicate", _named(row))
     return _held(row.pk, tuple(State))
@@ -276,8 +277,10 @@ def _is_due(at: datetime | None, now: datetime) -> bool:
 # What verbs share.
 
 
-def _release(actor: Actor, row: Notice, *, keep: bool) -> None:
-    space, row.state = actor.organization, State.DRAFT
+def _release(actor: Actor, row: Notice, *, keep: Notice.State | None) -> None:
+    space, row.state = actor.organization, keep or State.DRAFT
+    if keep == State.TEMPLATE:
+        _forget_times(row)
     if keep:
         row.save()
     elif row.publish_at is not None and row.publish_at > timezone.now():
@@ -301,6 +304,11 @@ def _held(notice_id: int, states: tuple[Notice.State, ...]) -> Notice:
         sentence = _("That is not possible any more: it is %(state)s.") % {"state": row.get_state_display().lower()}
         raise Problem(409, "too_late", sentence)
     return row
+
+
+def _forget_times(row: Notice) -> None:
+    row.publish_at = row.expires_at = None
+    row.repeats = row.wished_at = ""
 
 
 def _named(row: Notice) -> str:

@@ -176,6 +176,32 @@ def test_a_notice_is_written_for_later_changed_and_thrown_away(opens: Open, spac
     expect(alice.page.get_by_text(text)).to_have_count(0)
 
 
+def test_a_template_is_kept_and_begins_other_notices(opens: Open, space: Space) -> None:
+    text = words()
+    alice, bob = opens(space.alice), opens(space.bob)
+    bob.goes_to("/messages/")
+    bob.is_online()
+    alice.goes_to("/notices/new/")
+    alice.page.get_by_label("What you have to say").fill(text)
+    alice.page.get_by_role("button", name="Keep as a template").click()
+    expect(alice.page.get_by_text("Kept as a template.")).to_be_visible()
+
+    alice.goes_to("/notices/new/")
+    alice.page.get_by_role("button", name=text).click()
+    alice.page.get_by_label("What you have to say").fill(f"{text}, again")
+    alice.page.get_by_role("button", name="Publish").click()
+    expect(bob.page.get_by_role("status", name="Notices").get_by_text(f"{text}, again")).to_be_visible()
+
+    alice.goes_to("/notices/manage/")
+    alice.page.get_by_role("link", name=text, exact=True).click()
+    expect(alice.page.get_by_role("heading", name="Change a template")).to_be_visible()
+    expect(alice.page.get_by_role("button", name="Publish")).to_have_count(0)
+    alice.page.get_by_role("button", name="Keep this template").click()
+    alice.page.get_by_role("region", name="Templates").get_by_role("button", name=f"Throw away {text}").click()
+    expect(alice.page.get_by_text("Thrown away.")).to_be_visible()
+    expect(alice.page.get_by_role("link", name=text, exact=True)).to_have_count(0)
+
+
 def test_without_scripts_notices_are_read_and_acknowledged(opens: Open, space: Space) -> None:
     text = words()
     alice, bob = opens(space.alice), opens(space.bob, java_script_enabled=False)

@@ -154,9 +154,29 @@ def test_what_no_job_has_done_is_found_and_begun_again(acme: Org, deferred: Defe
 
 def test_a_draft_is_seen_by_nobody_until_it_is_published(acme: Org, deferred: Deferred) -> None:
     actor = acme.owner.actor
-    row = acme.inside(lambda: publishing.publish(actor, Draft(message="not yet"), keep=True))
+    row = acme.inside(lambda: publishing.publish(actor, Draft(message="not yet"), keep=Notice.State.DRAFT))
     assert _told(acme) == []
     copy = acme.inside(lambda: publishing.duplicate(actor, row.pk))
     acme.inside(lambda: publishing.discard(actor, copy.pk))
     acme.inside(lambda: publishing.change(actor, row.pk, Draft(message="now")))
     assert [notice.message for notice in _told(acme)] == ["now"]
+
+
+def test_a_template_is_never_told_and_makes_as_many_notices_as_are_wanted(acme: Org, deferred: Deferred) -> None:
+    actor, later = acme.owner.actor, datetime.now(UTC) + timedelta(days=1)
+    draft = Draft(message="Drill at noon", level="urgent", publish_at=later, repeats="weekly", remind_every=60)
+    template = acme.inside(lambda: publishing.publish(actor, draft, keep=Notice.State.TEMPLATE))
+    assert (template.state, template.publish_at, template.repeats, template.remind_every) == ("template", None, "", 60)
+    for count in (1, 2):
+        made = acme.inside(lambda: publishing.duplicate(actor, template.pk))
+        assert (made.state, made.body, made.level) == ("draft", "Drill at noon", "urgent")
+        acme.inside(lambda made=made: publishing.change(actor, made.pk, Draft(message="Drill at noon")))
+        assert [notice.message for notice in _told(acme)] == ["Drill at noon"] * count
+
+    acme.inside(lambda: publishing.change(actor, template.pk, Draft(message="Drill at one")))
+
+    assert [notice.message for notice in _told(acme)] == ["Drill at noon"] * 2
+    again = acme.inside(lambda: publishing.duplicate(actor, template.pk))
+    assert (again.state, again.body) == ("draft", "Drill at one")
+    acme.inside(lambda: publishing.discard(actor, template.pk))
+    assert [notice.message for notice in _told(acme)] == ["Drill at noon"] * 2

@@ -177,8 +177,10 @@ RECIPES: dict[str, Callable[[Stage], Asked]] = {
     "notices.withdraw": lambda stage: Asked({"notice_id": stage.notice().pk}),
     "notices.resend": lambda stage: Asked({"notice_id": stage.notice().pk}),
     "notices.duplicate": lambda stage: Asked({"notice_id": stage.notice().pk}),
-    "notices.change": lambda stage: Asked({"notice_id": stage.notice(keep=True).pk}, {"message": "Drill at one"}),
-    "notices.discard": lambda stage: Asked({"notice_id": stage.notice(keep=True).pk}),
+    "notices.change": lambda stage: Asked(
+        {"notice_id": stage.notice(keep=Notice.State.DRAFT).pk}, {"message": "Drill at one"}
+    ),
+    "notices.discard": lambda stage: Asked({"notice_id": stage.notice(keep=Notice.State.DRAFT).pk}),
     "presence.room": lambda stage: Asked({"room": "general"}),
     "rooms.listed": _nothing,
     "rooms.states": lambda stage: Asked({"room": "general"}),

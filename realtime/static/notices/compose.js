@@ -11,7 +11,7 @@ let pause;
 let last = 0;
 
 const chosen = (name) => [...form.querySelectorAll(`[name=${name}]:checked`)].map(({ value }) => value);
-const value = (name) => form.elements[name].value;
+const value = (name) => form.elements[name]?.value ?? ""; // a template has no times
 
 function of(audience) {
   if (audience === "people") return chosen("people").map(Number);
@@ -24,7 +24,7 @@ function arrange() {
   const urgent = value("level") === "urgent";
   for (const name of ["needs_ack", "dismissible"]) form.elements[name].closest(".field-check").hidden = urgent;
   form.elements.remind_most.closest(".field").hidden = !value("remind_every");
-  button.textContent = value("publish_at") ? button.dataset.then : button.dataset.now;
+  if (button) button.textContent = value("publish_at") ? button.dataset.then : button.dataset.now;
 }
 
 async function show() {
