@@ -45,11 +45,14 @@ class Publisher:
 
     def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
         """The future is done when the letter is committed, or holds what kept it from being so."""
-        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        committed: asyncio.Future[None] = loop.create_future()
+        if self._task is None:  # from the first one on: whatever ends the tasks of a loop ends it, too
+            self._task = loop.create_task(self._tend(), name="conclave layer: publisher")
         self._queue.append((Letter(self._sender, next(self._numbers), to, body), committed))
         if not self._under_way and not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._send)  # with all that is published in this turn of the loop
+            loop.call_soon(self._send)  # with all that is published in this turn of the loop
         return committed
 
     async def close(self) -> None:
@@ -94,9 +97,10 @@ class Publisher:
     # The other way: connecting, long letters, and what has failed once.
 
     def _send_carefully(self) -> None:
-        self._care.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._tend(), name="conclave layer: publisher")
+        if self._task is None or self._task.done():  # closed, with the loop or before it
+            self._fail([*self._under_way, *self._queue], ConnectionError(CLOSED))
+        else:
+            self._care.set()
 
     async def _tend(self) -> None:
         """Lives as long as the event loop does, and ends the session with it."""

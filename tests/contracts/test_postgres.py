@@ -1,6 +1,7 @@
 """What is special about our layer over PostgreSQL: its transactions, its notifications, and its long events."""
 
 import asyncio
+import gc
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -154,3 +155,18 @@ async def test_a_link_that_is_lost_does_not_deafen_the_one_that_got_its_socket(
         session.execute("NOTIFY somebody, 'still here'")
         await seen(lambda: heard == ["still here"])
         link.close()
+
+
+def test_what_is_on_its_way_when_an_event_loop_ends_leaves_nothing_behind(postgres_url: str) -> None:
+    """The session that it went by is closed under it, and nobody is there any more who could send it once more."""
+
+    async def publish_and_go() -> None:
+        layer = PostgresChannelLayer(postgres_url)
+        await layer.group_add("general", await layer.new_channel())
+        for number in range(50):
+            layer.publish("general", {"number": number}).add_done_callback(lambda sent: sent.exception())
+        await asyncio.sleep(0)  # on its way by now
+
+    for _ in range(5):
+        asyncio.run(publish_and_go())
+    gc.collect()  # what is left behind complains, and a complaint is an error here

@@ -69,6 +69,7 @@ async def hub(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[H
     monkeypatch.setattr(consumers, "hub", hub)
     yield hub
     await hub.stop()
+    monkeypatch.setattr(events, "_loop", None)  # what others tell from now on goes another way
     await events.wire().close()
 
 
