@@ -215,7 +215,8 @@ static double quantile(double share) {
   for (int slot = 0; slot < 64 * 64; slot++)
     if ((passed += histogram[slot]) > wanted) {
       int exponent = slot / 64 + 5;
-      return (((64ull + slot % 64) << (exponent - 6)) + ((1ull << (exponent - 6)) / 2)) / 1e6;
+      uint64_t middle = ((64ull + slot % 64) << (exponent - 6)) + ((1ull << (exponent - 6)) / 2);
+      return (middle < run.highest ? middle : run.highest) / 1e6; /* of the slot; never more than there was */
     }
   return run.highest / 1e6;
 }
