@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from billing import limits
 from realtime import events, groups, markup, protocol
@@ -97,12 +97,14 @@ def _admitted(actor: Actor, command: protocol.Post) -> _Saying:
 def _store(sayings: Mapping[int, _Saying]) -> dict[int, Posted | Exception]:
     try:
         rows = _insert(list(sayings.values())) if sayings else []
-    except IntegrityError:
-        if len(sayings) > 1:  # one of them has been said before: each for itself
-            return {turn: answer for each in sayings.items() for turn, answer in _store(dict([each])).items()}
-        return {turn: _said_before(saying) for turn, saying in sayings.items()}
     except (OperationalError, InterfaceError):  # lost on the way: it may have been committed
         return {turn: Refused("unknown", retry_after=1.0) for turn in sayings}
+    except DatabaseError as error:
+        if len(sayings) > 1:  # one of them, which was said before or cannot be stored: each for itself
+            return {turn: answer for each in sayings.items() for turn, answer in _store(dict([each])).items()}
+        if isinstance(error, IntegrityError):
+            return {turn: _said_before(saying) for turn, saying in sayings.items()}
+        return dict.fromkeys(sayings, error)
     return {turn: _told(saying, row) for (turn, saying), row in zip(sayings.items(), rows, strict=True)}
 
 

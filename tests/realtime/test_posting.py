@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from realtime import events
 from realtime.chat import messages, rooms
@@ -181,6 +181,15 @@ def test_of_what_is_said_at_once_each_is_answered_for_itself(acme: Org, globex: 
     assert found[2].event == first.event  # type: ignore[union-attr]
     with entered(globex.space.schema_name):
         assert messages.post(*said(globex.owner, "apart")).event.seq == 1
+
+
+def test_what_cannot_be_stored_takes_nothing_else_with_it(acme: Org) -> None:
+    with entered(acme.space.schema_name):
+        before, broken, after = messages.post_all(
+            [said(acme.owner, "before"), said(acme.owner, "broken", client_id="x" * 65), said(acme.owner, "after")]
+        )
+    assert isinstance(broken, DatabaseError)
+    assert [each.event.seq for each in (before, after)] == [1, 2]  # type: ignore[union-attr]
 
 
 def test_processes_that_post_in_several_rooms_at_once_do_not_block_each_other(acme: Org) -> None:
