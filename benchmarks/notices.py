@@ -3,14 +3,16 @@
     conclave bench notices --sockets 5000 --notices 10
 
 Talks to a running server, started with LIMITS=unlimited. All sockets are one person's: to the fan-out that makes no
-difference. Each tells that the notice was delivered, as a page does. The other organisation's chat has a process of its
-own, but server, database and clients share the machine, so their work is in every figure. What the server and its
-database spend is told where their processes are named, as for a server of the measurement's own.
+difference. Each tells that the notice was delivered, as a page does: after a time by lot that grows with the crowd. The
+other organisation's chat has a process of its own, but server, database and clients share the machine, so their work is
+in every figure. What the server and its database spend is told where their processes are named, as for a server of the
+measurement's own.
 """
 
 import argparse
 import asyncio
 import json
+import random
 import resource
 import statistics
 import sys
@@ -26,8 +28,10 @@ from benchmarks.circumstances import certificate
 from benchmarks.fanout.processes import Clock, Roots
 from benchmarks.neighbour import neighbour
 from benchmarks.signup import Failed, Server, _slug
+from realtime.nursery import Nursery
 
 AT_ONCE = 50  # sockets that are being opened at a time
+PAUSE, SPREAD, EACH = 0.2, 0.6, 0.0005  # seconds, as realtime/static/notices/receipts.js waits before it tells
 PATIENCE = 60.0
 
 
@@ -50,7 +54,7 @@ def _wish(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--url", default="http://localhost:8000", help="the server's public address")
     parser.add_argument("--sockets", type=int, default=1000, help="how many hear the notices")
     parser.add_argument("--notices", type=int, default=10, help="how many are published")
-    parser.add_argument("--pause", type=float, default=2.0, help="seconds between them")
+    parser.add_argument("--pause", type=float, default=4.0, help="seconds between them")
     parser.add_argument("--processes", type=_roots, default={}, help="of the server: server=PID,database=PID")
     parser.add_argument("--json", help="a file for the result")
     return parser.parse_args(arguments)
@@ -87,7 +91,7 @@ async def _measure(wish: argparse.Namespace) -> dict[str, Any]:
         firsts, lasts = await crowd.publish(publishing, wish.notices, wish.pause)
         clock.look()
         meanwhile = await asyncio.to_thread(chat.end)
-        crowd.stop()
+        await crowd.stop()
     deliveries = wish.sockets * wish.notices
     return dict(
         [
@@ -130,6 +134,7 @@ class _Crowd:
         self.tasks: list[asyncio.Task[None]] = []
         self.heard: list[float] = []
         self.all_have = asyncio.Event()
+        self._telling = Nursery()
 
     def listen(self, sockets: Sequence[ClientConnection]) -> None:
         self.tasks += [asyncio.create_task(self._hear(socket)) for socket in sockets]
@@ -140,7 +145,11 @@ class _Crowd:
                 self.heard.append(time.perf_counter())
                 if len(self.heard) == len(self.tasks):
                     self.all_have.set()
-                await socket.send(json.dumps({"do": "receipts", "delivered": [json.loads(text)["seq"]]}))
+                self._telling.start(self._tell_later(socket, json.loads(text)["seq"]), "receipt")
+
+    async def _tell_later(self, socket: ClientConnection, seq: int) -> None:
+        await asyncio.sleep(PAUSE + random.random() * max(SPREAD, len(self.tasks) * EACH))
+        await socket.send(json.dumps({"do": "receipts", "delivered": [seq]}))
 
     async def publish(self, by: ClientConnection, times: int, pause: float) -> tuple[list[float], list[float]]:
         firsts, lasts = [], []
@@ -156,7 +165,8 @@ class _Crowd:
             await asyncio.sleep(pause)
         return firsts, lasts
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
+        await self._telling.stop()
         for task in self.tasks:
             task.cancel()
 

@@ -15,7 +15,7 @@ from realtime.frames import Batch
 from realtime.gathering import Gathering, by_person
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
-from realtime.notices import notices, publishing
+from realtime.notices import notices, publishing, receipts
 from realtime.notices.desk import desk
 from realtime.notices.drafts import Draft
 from realtime.notices.greeting import Greeting, greet
@@ -54,7 +54,7 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
 }
 
 
-POSTS = Gathering[tuple[Actor, Post], messages.Posted](messages.post_all)
+POSTS = Gathering[messages.Admitted, messages.Posted](messages.post_all)
 STATES = Gathering[Actor, list[RoomState]](by_person(seen.states, list))
 GREETINGS = Gathering[Actor, Greeting](by_person(greet, Greeting))
 
@@ -156,8 +156,8 @@ class Rooms(Socket):
         """This person is in a room that this socket does not hear: somebody has invited them, or another device."""
 
     def post(self, command: Post) -> asyncio.Future[messages.Posted]:
-        """With whatever else is said in this organisation just now."""
-        return POSTS.ask(self.space, (self.actor, command))
+        """With whatever else is said in this organisation just now. May raise Refused."""
+        return POSTS.ask(self.space, messages.admit(self.actor, command))
 
 
 class Application(Rooms, Notices):
@@ -221,7 +221,7 @@ class Application(Rooms, Notices):
                 case Read():
                     await in_tenant(self.space, reading.mark_read, self.actor, command)
                 case Receipts():
-                    await desk.take(self.actor, command, self.open_since)
+                    await self._take_receipts(command)
         if id is not None:
             self.tell(Ack(id=id))
 
@@ -237,22 +237,35 @@ class Application(Rooms, Notices):
 
     def heard_at_once(self, text: str) -> bool:
         """Signals are by far the most frequent, and need nothing but the memory of this process. Posts are begun one
-        after the other, so that those of one moment are stored together; whatever else comes waits for them."""
-        if '"signal"' not in text and '"post"' not in text:
+        after the other, so that those of one moment are stored together; so are receipts, which come from all pages at
+        once. Whatever else comes waits for them."""
+        if '"signal"' not in text and '"post"' not in text and '"receipts"' not in text:
             return False
         command, id = protocol.parse(text)
-        if not isinstance(command, Post) and not (isinstance(command, Signal) and self.is_settled):
+        can_begin = isinstance(command, Post) or (isinstance(command, Receipts) and not command.unacknowledged)
+        if not can_begin and not (isinstance(command, Signal) and self.is_settled):
             return False
         if not self.admit():
             return True
-        if isinstance(command, Post):
-            self.answer_later(id, self.post(command), lambda posted: Ack(id=id, seq=posted.event.seq))
-            return True
+        done = None if id is None else Ack(id=id)
         with answering(id):
-            self._signal(command)
-        if id is not None:
-            self.tell(Ack(id=id))
+            match command:
+                case Post():
+                    self.answer_later(id, self.post(command), lambda posted: Ack(id=id, seq=posted.event.seq))
+                case Receipts():
+                    self.answer_later(id, desk.take(self.actor, command, self.open_since), lambda _: done)
+                case Signal():
+                    self._signal(command)
+                    if done:
+                        self.tell(done)
         return True
+
+    async def _take_receipts(self, told: Receipts) -> None:
+        if told.delivered or told.seen or told.acknowledged:
+            await desk.take(self.actor, told, self.open_since)
+        if told.unacknowledged:
+            undone = Receipts(unacknowledged=told.unacknowledged)
+            await in_tenant(self.space, receipts.mark, self.actor, undone)
 
     def _signal(self, command: Signal) -> None:
         group = groups.room(self.key, command.room)

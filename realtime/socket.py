@@ -111,7 +111,7 @@ class Socket(AsyncConsumer, ABC):
             return True
         return dealt_with
 
-    def answer_later(self, id: Id, result: asyncio.Future[T], answer: Callable[[T], Event]) -> None:
+    def answer_later(self, id: Id, result: asyncio.Future[T], answer: Callable[[T], Event | None]) -> None:
         """This has been begun, and is answered when it has ended; what is like it may be begun meanwhile."""
         self._under_way += 1
         result.add_done_callback(partial(self._answer, id, answer))
@@ -121,11 +121,12 @@ class Socket(AsyncConsumer, ABC):
         """All that was begun is answered."""
         return not self._under_way
 
-    def _answer(self, id: Id, answer: Callable[[T], Event], result: asyncio.Future[T]) -> None:
+    def _answer(self, id: Id, answer: Callable[[T], Event | None], result: asyncio.Future[T]) -> None:
         self._under_way -= 1
         try:
             with answering(id):
-                self.tell(answer(result.result()))
+                if event := answer(result.result()):
+                    self.tell(event)
         except Refused as refused:
             self.refuse(refused)
         except (Exception, asyncio.CancelledError) as error:

@@ -36,6 +36,7 @@ NO_VERBS = {
     "realtime/notices/audience.py:good": "serves notices.publish and notices.change",
     "realtime/notices/drafts.py:good": "serves notices.publish and notices.change",
     "realtime/notices/statistics.py:known": "asks the table, and answers nothing to others",
+    "realtime/chat/messages.py:admit": "asks the table, as the beginning of messages.post",
     "realtime/chat/introductions.py:own_and_public_rooms": "serves invitations.make",
     "realtime/chat/introductions.py:people_of_the_same_rooms": "serves members.listed",
 }

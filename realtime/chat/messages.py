@@ -16,7 +16,6 @@ from realtime.protocol import REPLAY_PAGE, Refused, Replay
 from tenants import abreast
 from tenants.actor import Actor
 from tenants.directory import Space
-from tenants.problems import Problem
 from tenants.roles import may, require, verb
 
 # Right, number and row in one statement (four times cheaper than through the ORM). A client_id said before violates
@@ -54,27 +53,48 @@ def post(actor: Actor, command: protocol.Post) -> Posted:
     Raises Refused: empty, bad_text, too_long, rate_limited, not_found (no such room, or not in it), forbidden (it is
     archived, for announcements, or with somebody who is deactivated), unknown.
     """
-    (posted,) = post_all([(actor, command)])
+    (posted,) = post_all([admit(actor, command)])
     if isinstance(posted, Exception):
         raise posted
     return posted
 
 
-def post_all(said: Sequence[tuple[Actor, protocol.Post]]) -> list[Posted | Exception]:
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A post that may be made, as far as is known without the database. `admit` makes them."""
+
+    actor: Actor
+    command: protocol.Post
+
+
+def admit(actor: Actor, command: protocol.Post) -> Admitted:
+    """Answered from memory, on any thread: a flood of what is refused costs no database thread its time.
+
+    Raises Problem or Refused: forbidden, empty, bad_text, too_long, rate_limited.
+    """
+    require(actor, "messages.post")
+    protocol.check_text(command.message, limits.body(actor.organization.key))
+    try:
+        limits.post(actor.organization.key, actor.user_id)
+    except limits.LimitReached as reached:
+        raise Refused("rate_limited", reached.sentence, reached.retry_after) from None
+    return Admitted(actor, command)
+
+
+def post_all(admitted: Sequence[Admitted]) -> list[Posted | Exception]:
     """What people of one organisation say at once, in this order: one round trip and one commit for all of it. In the
     place of what is not granted stands what `post` would raise; the others do not suffer from it."""
     answers: dict[int, Posted | Exception] = {}
     sayings: dict[int, _Saying] = {}
-    for turn, (actor, command) in enumerate(said):
+    for turn, each in enumerate(admitted):
         try:
-            sayings[turn] = _admitted(actor, command)
-        except (Problem, Refused) as refused:
-            answers[turn] = refused
+            words = written(each.command.room, each.command.message)
+            sayings[turn] = _Saying(each.actor, each.command, words)
         except (OperationalError, InterfaceError):
             answers[turn] = Refused("unknown", retry_after=1.0)
     # By room: processes that post in several rooms at once lock them in one order.
     answers |= _store(dict(sorted(sayings.items(), key=lambda each: each[1].command.room)))
-    return [answers[turn] for turn in range(len(said))]
+    return [answers[turn] for turn in range(len(admitted))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +102,6 @@ class _Saying:
     actor: Actor
     command: protocol.Post
     words: "Words"
-
-
-def _admitted(actor: Actor, command: protocol.Post) -> _Saying:
-    require(actor, "messages.post")
-    body = protocol.check_text(command.message, limits.body(actor.organization.key))
-    try:
-        limits.post(actor.organization.key, actor.user_id)
-    except limits.LimitReached as reached:
-        raise Refused("rate_limited", reached.sentence, reached.retry_after) from None
-    return _Saying(actor, command, written(command.room, body))
 
 
 def _store(sayings: Mapping[int, _Saying]) -> dict[int, Posted | Exception]:

@@ -16,6 +16,7 @@ from tenants.schema import in_tenant
 
 PAUSE = 0.2  # seconds in which receipts gather
 MOST = 1_000  # marks in one statement
+ANSWERED = 100  # of them in one turn of the event loop
 
 log = logging.getLogger("conclave.notices")
 
@@ -27,18 +28,16 @@ class Desk:
         self._waiting: defaultdict[Space, list[tuple[Mark, asyncio.Future[None]]]] = defaultdict(list)
         self._nursery = Nursery()
 
-    async def take(self, actor: Actor, told: Receipts, since: datetime) -> None:
-        """Returns when it is written, and raises what kept it from that. Everybody may: there is no smaller role than
-        that of the verb `notices.mark`, and what is not for somebody is not written."""
-        space = actor.organization
-        if told.delivered or told.seen or told.acknowledged:
-            written = asyncio.get_running_loop().create_future()
-            if not self._waiting[space]:
-                self._nursery.start(self._write_soon(space), "receipts")
-            self._waiting[space].append((Mark(actor.user_id, told, since), written))
-            await written
-        if told.unacknowledged:
-            await in_tenant(space, receipts.mark, actor, Receipts(unacknowledged=told.unacknowledged))
+    def take(self, actor: Actor, told: Receipts, since: datetime) -> asyncio.Future[None]:
+        """Done when it is written; holds what kept it from that. Everybody may: there is no smaller role than that of
+        the verb `notices.mark`, and what is not for somebody is not written. What is taken back goes to
+        `receipts.mark`."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting[actor.organization]
+        if not waiting:
+            self._nursery.start(self._write_soon(actor.organization), "receipts")
+        waiting.append((Mark(actor.user_id, told, since), written))
+        return written
 
     async def _write_soon(self, space: Space) -> None:
         await asyncio.sleep(PAUSE)
@@ -53,7 +52,9 @@ class Desk:
             outcome: Exception | None = error
         else:
             outcome = None
-        for _, written in waiting:
+        for place, (_, written) in enumerate(waiting):
+            if place % ANSWERED == 0:
+                await asyncio.sleep(0)
             if written.done():
                 continue  # their socket is gone
             if outcome is None:

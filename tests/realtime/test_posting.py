@@ -143,10 +143,14 @@ def said(who: Member, text: str, room: str = "general", client_id: str = "") -> 
     return who.actor, Post(room=room, client_id=client_id or text, message=text)
 
 
+def admitted(who: Member, text: str, room: str = "general", client_id: str = "") -> messages.Admitted:
+    return messages.admit(*said(who, text, room, client_id))
+
+
 def test_what_is_said_at_once_is_one_commit_and_numbered_in_its_order(acme: Org) -> None:
     bob = acme.add("bob")
     with entered(acme.space.schema_name):
-        posted = messages.post_all([said(bob if turn % 2 else acme.owner, f"m{turn}") for turn in range(20)])
+        posted = messages.post_all([admitted(bob if turn % 2 else acme.owner, f"m{turn}") for turn in range(20)])
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(DISTINCT xmin::text) FROM chat_message")
             assert cursor.fetchone() == (1,)
@@ -160,14 +164,13 @@ def test_of_what_is_said_at_once_each_is_answered_for_itself(acme: Org, globex: 
         first = messages.post(*said(bob, "first"))
         found = messages.post_all(
             [
-                said(bob, "second"),
-                said(bob, "not here", room="elsewhere"),
-                said(bob, "first"),
-                said(acme.owner, "there", room="elsewhere"),
-                said(bob, ""),
-                said(bob, "twice", client_id="again"),
-                said(bob, "twice", client_id="again"),
-                said(bob, "last"),
+                admitted(bob, "second"),
+                admitted(bob, "not here", room="elsewhere"),
+                admitted(bob, "first"),
+                admitted(acme.owner, "there", room="elsewhere"),
+                admitted(bob, "twice", client_id="again"),
+                admitted(bob, "twice", client_id="again"),
+                admitted(bob, "last"),
             ]
         )
         assert [row.body for row in Message.objects.filter(room__address="general").order_by("seq")] == [
@@ -177,7 +180,7 @@ def test_of_what_is_said_at_once_each_is_answered_for_itself(acme: Org, globex: 
             "last",
         ]
     told = [each.code if isinstance(each, Refused) else (each.event.seq, each.is_new) for each in found]  # type: ignore[union-attr]
-    assert told == [(2, True), "not_found", (1, False), (1, True), "empty", (3, True), (3, False), (4, True)]
+    assert told == [(2, True), "not_found", (1, False), (1, True), (3, True), (3, False), (4, True)]
     assert found[2].event == first.event  # type: ignore[union-attr]
     with entered(globex.space.schema_name):
         assert messages.post(*said(globex.owner, "apart")).event.seq == 1
@@ -186,7 +189,11 @@ def test_of_what_is_said_at_once_each_is_answered_for_itself(acme: Org, globex: 
 def test_what_cannot_be_stored_takes_nothing_else_with_it(acme: Org) -> None:
     with entered(acme.space.schema_name):
         before, broken, after = messages.post_all(
-            [said(acme.owner, "before"), said(acme.owner, "broken", client_id="x" * 65), said(acme.owner, "after")]
+            [
+                admitted(acme.owner, "before"),
+                admitted(acme.owner, "broken", client_id="x" * 65),
+                admitted(acme.owner, "after"),
+            ]
         )
     assert isinstance(broken, DatabaseError)
     assert [each.event.seq for each in (before, after)] == [1, 2]  # type: ignore[union-attr]
@@ -204,9 +211,27 @@ def test_processes_that_post_in_several_rooms_at_once_do_not_block_each_other(ac
         for turn in range(4):  # what a person may say in a second
             there.reverse()
             with entered(acme.space.schema_name):
-                found = messages.post_all([said(person, f"{person.name}-{turn}-{room}", room) for room in there])
+                found = messages.post_all([admitted(person, f"{person.name}-{turn}-{room}", room) for room in there])
             assert all(isinstance(each, messages.Posted) for each in found)
         connection.close()
 
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(talk, people))
+
+
+def test_a_post_is_refused_without_the_database(acme: Org, globex: Org) -> None:
+    """No database thread takes part in what comes too fast, so nobody waits there behind a flood."""
+    with connection.execute_wrapper(_nothing), entered(acme.space.schema_name):
+        codes = []
+        for turn in range(30):
+            try:
+                admitted(acme.owner, f"m{turn}")
+            except Refused as refused:
+                codes.append((refused.code, refused.retry_after is not None))
+    assert 5 <= len(codes) < 30
+    assert set(codes) == {("rate_limited", True)}
+    assert post(globex, globex.owner).is_new
+
+
+def _nothing(*_: Any) -> Any:
+    raise AssertionError("the database was asked")

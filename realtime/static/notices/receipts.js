@@ -4,13 +4,15 @@ import { Refusal } from "chat/rest";
 import { socket } from "chat/socket";
 
 const PAUSE = 200; // ms in which receipts gather …
-const SPREAD = 600; // … and as much by lot, so that not every page in the organisation tells at once
+const SPREAD = 600; // … and as much at least by lot, so that not every page in the organisation tells at once,
+const EACH = 0.5; // … or so much for everybody who is online: a crowd's receipts take the server's time from others
 const AT_ONCE = 200;
 const LOOKED_AT = 1_000; // ms in view, in a tab that is in view
 const TALL = 120; // px in view are enough of a long one
 
 const waiting = { delivered: new Set(), seen: new Set(), acknowledged: new Set(), unacknowledged: new Set() };
 const noted = new Set();
+let online = 0;
 let pause;
 
 /** Once per page and notice; `acknowledged` and `unacknowledged` follow each other. */
@@ -22,8 +24,11 @@ export function note(kind, seq) {
   noted.add(name);
   waiting[kind].add(seq);
   clearTimeout(pause);
-  pause = setTimeout(flush, kind === "acknowledged" ? 0 : PAUSE + Math.random() * SPREAD);
+  pause = setTimeout(flush, kind === "acknowledged" ? 0 : PAUSE + Math.random() * Math.max(SPREAD, online * EACH));
 }
+
+socket.addEventListener("welcome", ({ detail }) => (online = detail.online_count ?? 0));
+socket.addEventListener("presence", ({ detail }) => (online = detail.count));
 
 async function flush() {
   if (socket.state !== "online") return; // on coming back
