@@ -215,6 +215,13 @@ async def test_events_that_nobody_has_read_for_long_are_dropped(pair: Pair, late
 
 
 async def test_readers_that_start_at_once_get_one_copy_each(pair: Pair) -> None:
+    """Copies come of a race, which a layer that is declared to lose it loses in one of these."""
+    attempts = 1 if pair.layer.one_copy_to_readers_that_start_at_once else 20
+    alike = [await _copies_for_readers_that_start_at_once(pair) == [1] * 5 for _ in range(attempts)]
+    assert all(alike) == pair.layer.one_copy_to_readers_that_start_at_once
+
+
+async def _copies_for_readers_that_start_at_once(pair: Pair) -> list[int]:
     channels = [await pair.receiver.new_channel() for _ in range(5)]
     for channel in channels:
         await pair.receiver.group_add("general", channel)
@@ -225,8 +232,7 @@ async def test_readers_that_start_at_once_get_one_copy_each(pair: Pair) -> None:
 
     await pair.sender.group_send("general", {"type": "again"})
 
-    copies = [(await pair.hear_all(channel)).count({"type": "again"}) for channel in channels]
-    assert (copies == [1] * 5) == pair.layer.one_copy_to_readers_that_start_at_once
+    return [(await pair.hear_all(channel)).count({"type": "again"}) for channel in channels]
 
 
 async def test_two_readers_of_one_channel_share_its_events(pair: Pair) -> None:

@@ -318,9 +318,11 @@ def test_the_tools_stand_in_nobodys_way(opens: Open, space: Space, screen: dict[
     uses(alice, 1, "React")
     assert grave(Axe().run(alice.page).response["violations"]) == []
     alice.page.keyboard.press("Escape")
+    expect(message(alice, 1)).to_be_focused()
     alice.page.keyboard.press("Delete")
     assert grave(Axe().run(alice.page).response["violations"]) == []
     alice.page.keyboard.press("Escape")
+    expect(message(alice, 1)).to_be_focused()
     alice.page.keyboard.press("e")
     field_of(alice).press_sequentially(" @b")
     expect(alice.page.get_by_role("listbox")).to_be_visible()
