@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 
 from billing import limits
 from realtime.frames import Batch, Frame
+from realtime.garbage import collector
 from realtime.groups import Group
 from realtime.hub import hub
 from realtime.protocol import MOST_FRAME, REFUSALS, Close, Error, Event, Id, Refused, encode
@@ -63,9 +64,11 @@ class Socket(AsyncConsumer, ABC):
         self._frames, self._flood = limits.frames(self.key), limits.flood(self.key)
         await receive()  # websocket.connect
         self._wire = wire_of(scope, send, self)
+        collector.came()
         try:
             await self._serve(receive)
         finally:
+            collector.gone()
             self.over()
             hub.gone(self, self.groups)  # again: what was being taken up when it ended
 

@@ -6,7 +6,6 @@ siblings. With CONCLAVE_WORKERS above 1, `serve --bind` starts that many such si
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -45,12 +44,12 @@ def serve(arguments: Sequence[str]) -> None:
     listening = socket.socket(fileno=options.fd) if options.fd is not None else listen(options.bind)
     serve_metrics(settings.OPS_BIND, env.number(PROCESS, 0))
 
+    from realtime.garbage import collector
     from saas.asgi import application
     from saas.health import drain_begins
 
     sys.setswitchinterval(SWITCH)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: the collector need not look through it each time
+    collector.begin()
     jobs_here = LAYERS[settings.LAYER].single_process
     run = run_daphne if options.server == "daphne" else run_uvicorn
     run(application, listening, drain=options.drain, jobs_here=jobs_here, on_drain=drain_begins)
