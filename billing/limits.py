@@ -7,7 +7,9 @@ from django.conf import settings
 
 from billing.plans import DEFAULT, UNLIMITED, Plan
 
-BURST = 2.0  # seconds' worth of a rate that may come at once
+BURST = 2.0  # seconds' worth of a rate that may come at once, from a person or a socket
+# … and from an organisation: what all of it says at once, all of it hears, and other organisations wait for it.
+BURST_TOGETHER = 0.25
 MOST_BUCKETS = 50_000
 
 
@@ -20,17 +22,18 @@ class LimitReached(Exception):
 class Bucket:
     """A token bucket. Not shared between threads without the lock below."""
 
-    __slots__ = ("_at", "_left", "_rate")
+    __slots__ = ("_at", "_left", "_most", "_rate")
 
-    def __init__(self, rate: float) -> None:
-        self._rate, self._left, self._at = rate, rate * BURST, time.monotonic()
+    def __init__(self, rate: float, burst: float = BURST) -> None:
+        self._rate, self._most, self._at = rate, rate * burst, time.monotonic()
+        self._left = self._most
 
     def take(self) -> float:
         """0 if there was one to take; else the seconds until there will be."""
         if self._rate == float("inf"):
             return 0.0
         now = time.monotonic()
-        self._left = min(self._rate * BURST, self._left + (now - self._at) * self._rate)
+        self._left = min(self._most, self._left + (now - self._at) * self._rate)
         self._at = now
         if self._left >= 1:
             self._left -= 1
@@ -67,7 +70,7 @@ def post(key: str, user_id: int) -> None:
         person = _bucket((key, user_id), current.posts_per_person)
         if wait := person.take():
             raise LimitReached("You are posting faster than your organisation's plan allows.", wait)
-        if wait := _bucket((key, 0), current.posts_per_organization).take():
+        if wait := _bucket((key, 0), current.posts_per_organization, BURST_TOGETHER).take():
             person.give_back()
             raise LimitReached("Your organisation is posting faster than its plan allows.", wait)
 
@@ -82,12 +85,12 @@ def sockets(key: str) -> int:
     return plan(key).sockets
 
 
-def _bucket(name: tuple[str, int], rate: float) -> Bucket:
+def _bucket(name: tuple[str, int], rate: float, burst: float = BURST) -> Bucket:
     bucket = _buckets.get(name)
     if bucket is None:
         if len(_buckets) >= MOST_BUCKETS:  # a bucket not used for two seconds is full again: nothing is lost with it
             now = time.monotonic()
             for old in [each for each, held in _buckets.items() if now - held._at > BURST]:
                 del _buckets[old]
-        bucket = _buckets[name] = Bucket(rate)
+        bucket = _buckets[name] = Bucket(rate, burst)
     return bucket

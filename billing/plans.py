@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rates are per second and per server process; a burst of two seconds' worth is let through."""
+    """Rates are per second and per server process; a burst of two seconds' worth is let through,
+    and of an organisation's posts a quarter of one."""
 
     frames_per_socket: float
     posts_per_person: float
