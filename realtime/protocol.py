@@ -5,6 +5,7 @@ Standard library only, so that tests, benchmarks and clients of others can use i
 """
 
 import json
+import re
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -468,9 +469,12 @@ def check_text(text: str, most: int) -> str:
         raise Refused("empty")
     if len(text) > most:
         raise Refused("too_long", f"The text has {len(text)} characters; at most {most} are allowed.")
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _UNSTORABLE.search(text):
         raise Refused("bad_text")
     return text
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # half a character is none
 
 
 def moment(at: datetime) -> str:

@@ -34,8 +34,10 @@ class Role(TextChoices):
     GUEST = "guest", gettext_lazy("Guest")
 
     def at_least(self, other: "Role") -> bool:
-        order = list(Role)
-        return order.index(self) <= order.index(other)
+        return _RANK[self] <= _RANK[other]
+
+
+_RANK = {role: rank for rank, role in enumerate(Role)}
 
 
 @dataclass(frozen=True, slots=True)
