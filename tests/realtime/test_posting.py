@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.test import override_settings
 
 from realtime import events
 from realtime.chat import messages, rooms
@@ -39,6 +40,7 @@ def test_the_same_client_id_of_another_person_is_another_message(acme: Org) -> N
     assert post(acme, bob, "mine too", "id-1").event.seq == 2
 
 
+@override_settings(LIMITS="unlimited")
 def test_posts_at_the_same_time_get_every_number_once(acme: Org) -> None:
     people = [acme.add(f"p{number}") for number in range(8)]
 
@@ -199,6 +201,7 @@ def test_what_cannot_be_stored_takes_nothing_else_with_it(acme: Org) -> None:
     assert [each.event.seq for each in (before, after)] == [1, 2]  # type: ignore[union-attr]
 
 
+@override_settings(LIMITS="unlimited")
 def test_processes_that_post_in_several_rooms_at_once_do_not_block_each_other(acme: Org) -> None:
     people = [acme.add(f"p{number}") for number in range(12)]
     with entered(acme.space.schema_name):
@@ -208,7 +211,7 @@ def test_processes_that_post_in_several_rooms_at_once_do_not_block_each_other(ac
 
     def talk(person: Member) -> None:
         there = ["elsewhere", "general"]
-        for turn in range(4):  # what a person may say in a second
+        for turn in range(4):
             there.reverse()
             with entered(acme.space.schema_name):
                 found = messages.post_all([admitted(person, f"{person.name}-{turn}-{room}", room) for room in there])
