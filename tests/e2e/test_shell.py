@@ -344,6 +344,7 @@ def test_on_a_phone_the_rooms_are_a_drawer_that_keeps_the_focus(opens: Open, com
     expect(button).to_be_focused()
 
     keys.press("Enter")
+    expect(link(alice, "general")).to_be_focused()
     link(alice, room).focus()
     keys.press("Enter")
     alice.page.wait_for_url(f"**/chat/{room}/")
