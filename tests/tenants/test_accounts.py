@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import override_settings
 
 from tenants import control
@@ -277,6 +278,16 @@ def test_a_person_ends_the_sessions_left_open_elsewhere(acme: Org) -> None:
     assert here.session().status_code == 200
     assert elsewhere.session().status_code == 401
     assert (control.CREDENTIAL, credentials.digest(key)) in ended(acme.space)
+
+
+def test_a_session_that_another_secret_has_signed_is_ended_for_control_too(acme: Org) -> None:
+    alice = person(acme.space, "alice")
+    browser = signed_in(acme.space, alice)
+
+    with entered(acme.space.schema_name), override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]):
+        Session.objects.get(session_key=browser.session_key).delete()
+
+    assert (control.CREDENTIAL, credentials.digest(browser.session_key)) in ended(acme.space)
 
 
 def test_a_deactivated_person_is_out(acme: Org) -> None:
