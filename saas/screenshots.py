@@ -9,7 +9,6 @@ import html
 import os
 import re
 import secrets
-import shutil
 import struct
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from infra.browser import NAMES
+from infra import browser as browsers
 from saas import env
 from saas.demo_people import PASSWORD
 from saas.own_server import Own, server_of_its_own
@@ -39,7 +38,7 @@ def screenshots(arguments: Sequence[str]) -> None:
         from playwright.sync_api import sync_playwright
     except ImportError:
         env.refuse("Screenshots need Playwright; `make tools` installs it.")
-    chromium = next(filter(None, map(shutil.which, NAMES)), None) or env.refuse("Screenshots need Chromium.")
+    chromium = browsers.found() or env.refuse("Screenshots need Chromium; `make browser` installs it.")
     stops = [stop for stop in STOPS if not options.only or stop.name in options.only]
     options.out.mkdir(parents=True, exist_ok=True)
     with server_of_its_own() as own, sync_playwright() as playwright:

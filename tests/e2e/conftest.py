@@ -12,10 +12,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from infra import browser as browsers
 from tests.e2e.people import PASSWORD, Account, Person
 
 PATIENCE = 20_000  # ms: generous, for a machine with other things to do
-CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 WATCH = """
@@ -30,7 +30,7 @@ expect.set_options(timeout=PATIENCE)
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-sync"])
+        browser = playwright.chromium.launch(executable_path=browsers.found(), args=[*QUIET, "--disable-sync"])
         yield browser
         browser.close()
 
