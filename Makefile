@@ -24,7 +24,7 @@ up: installed
 	@exec $(RUN) manage.py up
 
 test: tools browser generators
-	$(RUN) -m pytest -n 3 --maxschedchunk 2 $(TESTS)
+	$(RUN) -m pytest -n 3 --no-loadscope-reorder $(TESTS)
 
 check: tools
 	$(RUN) -m ruff check

@@ -64,6 +64,7 @@ def worker(arguments: Sequence[str]) -> None:
     if LAYERS[settings.LAYER].single_process:
         env.refuse(f"CONCLAVE_LAYER={settings.LAYER} lives in one process: conclave serve runs its jobs too.")
     django.setup()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # until the worker itself listens to it
     asyncio.run(work())
 
 

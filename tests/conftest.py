@@ -5,12 +5,15 @@ organisations of its own.
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local import Postgres, Valkey, postgres_binaries
 
@@ -49,8 +52,30 @@ SERVERS = {"servers", "server"}
 LONG = ("/benchmarks/", "/chaos/")
 
 
+INSTALLATION = re.compile(r"(?:LAYER|SERVER|WORKERS)=[\w-]+")  # as `on` names it
+TOGETHER = "tests/e2e/test_accessibility.py"  # alone on the demonstration
+
+
+def together(test: str) -> str:
+    """Tests of one name here run in one process."""
+    if test.startswith(TOGETHER):
+        return TOGETHER
+    found = INSTALLATION.search(test)
+    return found.group() if found else test
+
+
+class Scheduling(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    """Tests against servers come last, the long ones first among them: the servers' workers run whatever job they find.
+    """Tests against servers come last, for the servers' workers run whatever job they find: first among them the long
+    ones, then those that share an installation that few others need.
     E2E=0 leaves the browser out, and says so."""
     items.sort(key=_turn)
     if os.environ.get("E2E", "1") == "0":
@@ -62,7 +87,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 def _turn(item: pytest.Function) -> int:
     if any(folder in str(item.path) for folder in LONG):
         return 1
-    return 0 if SERVERS.isdisjoint(item.fixturenames) else 2
+    if together(item.nodeid) != item.nodeid:
+        return 2
+    return 0 if SERVERS.isdisjoint(item.fixturenames) else 3
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -104,6 +131,15 @@ def servers(database: str, redis_url: str, tmp_path_factory: pytest.TempPathFact
     servers.stop()
 
 
+USUAL = {"LAYER": "postgres", "SERVER": "uvicorn", "WORKERS": "1", "LIMITS": "normal"}
+
+
+def on(**wish: str) -> Any:
+    """A parameter: an installation like this one. Tests that have the same run in one process of the tests, which
+    starts it once."""
+    return pytest.param(wish, id=",".join(f"{name}={value}" for name, value in wish.items()) or "as it comes")
+
+
 class Servers:
     """Running installations on the shared database, one per way of starting them, started when first asked for."""
 
@@ -113,7 +149,7 @@ class Servers:
 
     def get(self, **wish: str) -> Running:
         """`LAYER="channels-redis"`, `SERVER="daphne"`, `WORKERS="2"`, `LIMITS="unlimited"`: as for make up."""
-        key = tuple(sorted(wish.items()))
+        key = tuple(sorted((name, value) for name, value in wish.items() if value != USUAL.get(name)))
         if key not in self.running:
             where = {"DATABASE_URL": self.database, "REDIS_URL": self._redis}
             self.running[key] = Running(self._folders.mktemp("data"), where | wish)

@@ -2,18 +2,22 @@
 exception fails the test that caused it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from infra import browser as browsers
 from tests.e2e.people import PASSWORD, Account, Person
+
+if TYPE_CHECKING:
+    from tests.cast import Org
 
 PATIENCE = 20_000  # ms: generous, for a machine with other things to do
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -90,24 +94,35 @@ class Space:
     home: str
     alice: Account  # its owner
     bob: Account
+    org: "Org"
+
+    def has_heard(self, room: str, texts: Iterable[str]) -> None:
+        """Alice has said all this there: by the product's verb, but faster than anybody may type."""
+        from tests.realtime.furniture import says
+
+        with override_settings(LIMITS="unlimited"):
+            for text in texts:
+                says(self.org, self.org.owner, room, text)
 
 
 @pytest.fixture(scope="package")
 def space(browser: Browser, server: Any) -> Iterator[Space]:
     """One space for all tests on this server: each opens a room of its own."""
-    slug = aside(make_space)
+    org = aside(make_space)
+    slug = org.space.slug
     home = f"http://{server.host(slug)}"
     watched = Watched(browser)
-    yield Space(home, *(_sign_in(watched, home, name, slug) for name in ("Alice", "Bob")))
+    alice, bob = (_sign_in(watched, home, name, slug) for name in ("Alice", "Bob"))
+    yield Space(home, alice, bob, org)
     watched.close()
 
 
-def make_space() -> str:
+def make_space() -> "Org":
     from tests.cast import found
 
     org = found("works", owner="Alice")
     org.add("Bob")
-    return org.space.slug
+    return org
 
 
 def _sign_in(watched: Watched, home: str, name: str, slug: str) -> Account:

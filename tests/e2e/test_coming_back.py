@@ -86,7 +86,7 @@ def test_who_signs_out_elsewhere_is_led_to_the_door_not_told_to_be_offline(opens
 
 
 def test_a_suspended_space_says_so_on_pages_that_are_open(opens: Open, server: Any) -> None:
-    slug = aside(make_space)
+    slug = aside(make_space).space.slug
     home = f"http://{server.host(slug)}"
     alice = opens(home)
     alice.signs_in(f"alice@{slug}.example")

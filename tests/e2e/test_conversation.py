@@ -226,8 +226,7 @@ def test_what_comes_while_one_looks_away_is_new_until_it_is_read_elsewhere(opens
 @screens
 def test_a_permalink_shows_the_message_and_what_is_around_it(opens: Open, space: Space, screen: dict[str, Any]) -> None:
     alice, bob, room = in_a_room(opens, space, **screen)
-    for number in range(1, 131):
-        say_by_rest(alice, room, f"line {number}")
+    space.has_heard(room, (f"line {number}" for number in range(1, 131)))
     bob.goes_to(f"/chat/{room}/20/")
     bob.is_online()
     target = message(bob, 20)
@@ -275,7 +274,7 @@ def test_a_permalink_into_what_one_may_not_see_leads_nowhere(opens: Open, space:
     alice.enters(f"{room}/1")
     expect(message(alice, 1)).to_be_focused()
 
-    slug = aside(make_space)
+    slug = aside(make_space).space.slug
     mallory = opens(f"http://{server.host(slug)}")
     mallory.signs_in(f"alice@{slug}.example")
     mallory.page.wait_for_url(f"{mallory.home}/")

@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import on
 from tests.e2e.conftest import Open, Space, Watched, joins, link_in_mail
 from tests.e2e.people import PASSWORD
 
 
-@pytest.mark.parametrize("layer", ["postgres", "channels-redis", "channels-postgres"])
+@pytest.mark.parametrize("wish", [on(), on(LAYER="channels-redis"), on(LAYER="channels-postgres")])
 def test_a_new_organisation_signs_up_lets_somebody_in_talks_and_misses_nothing(
-    layer: str, servers: Any, nobody_signed_up_lately: None, watched: Watched
+    wish: dict[str, str], servers: Any, nobody_signed_up_lately: None, watched: Watched
 ) -> None:
-    server, slug = servers.get(LAYER=layer), f"new-{secrets.token_hex(4)}"
+    server, slug = servers.get(**wish), f"new-{secrets.token_hex(4)}"
     alice = watched.open(server.url)
     alice.goes_to("/")
     alice.page.get_by_label("Name of the organisation").fill("New Works")

@@ -80,9 +80,8 @@ def test_what_is_too_long_fails_with_the_reason_and_can_be_discarded(opens: Open
 
 
 def test_scrolling_up_brings_older_pages_and_keeps_the_place(opens: Open, space: Space) -> None:
-    alice, bob, room = in_a_room(opens, space)
-    for number in range(130):
-        say_by_rest(alice, room, f"line {number}")
+    _, bob, room = in_a_room(opens, space)
+    space.has_heard(room, (f"line {number}" for number in range(130)))
     bob.page.reload()
     bob.sees(*(f"line {number}" for number in range(80, 130)))
     assert bob.page.locator(".message[data-seq='1']").count() == 0
@@ -100,8 +99,7 @@ def test_scrolling_up_brings_older_pages_and_keeps_the_place(opens: Open, space:
 
 def test_who_reads_further_up_is_not_moved_by_news_but_told(opens: Open, space: Space) -> None:
     alice, bob, room = in_a_room(opens, space)
-    for number in range(40):
-        say_by_rest(alice, room, f"line {number}")
+    space.has_heard(room, (f"line {number}" for number in range(40)))
     bob.sees(*(f"line {number}" for number in range(40)))
     mark = bob.page.locator(".message[data-seq='5']")
     mark.evaluate("(element) => element.scrollIntoView({ block: 'start' })")

@@ -9,17 +9,13 @@ from dataclasses import dataclass
 import pytest
 
 from realtime.chat import rooms
-from realtime.layers import DEFAULT, LAYERS
+from realtime.layers import LAYERS
 from tests.cast import Member, Org, found
 from tests.clients import PATIENCE, Client, opened, refused
-from tests.conftest import Servers
+from tests.conftest import Servers, on
 from tests.running import Running
 
-INSTALLATIONS: list[dict[str, str]] = [
-    *({} if name == DEFAULT else {"LAYER": name} for name in LAYERS),
-    {"SERVER": "daphne"},
-    {"WORKERS": "2"},
-]
+INSTALLATIONS = [*(on(LAYER=name) for name in LAYERS), on(SERVER="daphne"), on(WORKERS="2")]
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Cast:
         return self.globex.owner
 
 
-@pytest.fixture(scope="module", params=INSTALLATIONS, ids=lambda wish: "-".join(wish.values()) or DEFAULT)
+@pytest.fixture(scope="module", params=INSTALLATIONS)
 def anywhere(servers: Servers, request: pytest.FixtureRequest) -> Running:
     return servers.get(**request.param)
 

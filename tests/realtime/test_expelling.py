@@ -12,6 +12,7 @@ from tenants.roles import Role
 from tenants.schema import entered
 from tests.cast import Member, Org
 from tests.clients import nothing_for, opened
+from tests.conftest import on
 from tests.realtime.furniture import opens, says
 from tests.running import Running
 
@@ -30,8 +31,8 @@ async def test_who_is_invited_sees_the_room_appear_and_hears_it(server: Running,
         await client.hears(message="welcome")
 
 
+@pytest.mark.parametrize("wish", [on(), on(WORKERS="2"), on(LAYER="channels-redis")])
 @pytest.mark.parametrize("private", [True, False], ids=["private", "public"])
-@pytest.mark.parametrize("wish", [{}, {"WORKERS": "2"}, {"LAYER": "channels-redis"}], ids=str)
 async def test_who_is_expelled_while_chatting_hears_nothing_more(
     servers: Any, acme: Org, globex: Org, wish: dict[str, str], private: bool
 ) -> None:

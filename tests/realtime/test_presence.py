@@ -10,7 +10,7 @@ from realtime.presence import GRACE
 from tenants.people.models import Role, User
 from tests.cast import Member, Org
 from tests.clients import Client, Frame, opened
-from tests.conftest import Servers
+from tests.conftest import Servers, on
 from tests.running import Running
 
 # On real servers, as people see it.
@@ -175,7 +175,7 @@ async def test_a_room_says_who_of_it_is_online_to_those_who_may_see_it(
             assert asks(acme, who, "secret")[0] == asks(acme, who, "nowhere")[0] == 404
 
 
-@pytest.mark.parametrize("wish", [{"LAYER": "memory"}, {"SERVER": "daphne"}], ids=["memory", "daphne"])
+@pytest.mark.parametrize("wish", [on(LAYER="memory"), on(SERVER="daphne")])
 async def test_it_is_the_same_on_any_layer_and_server(servers: Servers, acme: Org, wish: dict[str, str]) -> None:
     server, bob = servers.get(**wish), acme.add("bob")
     async with opened(server, acme, by=acme.owner) as alice:
