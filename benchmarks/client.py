@@ -191,11 +191,15 @@ class Ears:
         while self._running:
             if self._wait:
                 self._wait(self._epoll.fileno())
-            for fd, events in self._epoll.poll(0 if self._wait else 0.05):
-                ours = self._sockets[fd]
-                ours.ready(events)
-                if not ours.is_open and self._sockets.get(fd) is ours:
-                    del self._sockets[fd]
+            self.turn(0 if self._wait else 0.05)
+
+    def turn(self, patience: float) -> None:
+        """Whatever has come, or comes within so many seconds."""
+        for fd, events in self._epoll.poll(patience):
+            ours = self._sockets[fd]
+            ours.ready(events)
+            if not ours.is_open and self._sockets.get(fd) is ours:
+                del self._sockets[fd]
 
     def stop(self) -> None:
         self._running = False

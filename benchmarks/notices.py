@@ -10,7 +10,7 @@ measurement's own.
 """
 
 import argparse
-import asyncio
+import heapq
 import json
 import random
 import resource
@@ -18,19 +18,17 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import closing
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from benchmarks.circumstances import certificate
+from benchmarks.client import Address, Ears, Hear, Refused, Socket
 from benchmarks.fanout.processes import Clock, Roots
 from benchmarks.neighbour import neighbour
 from benchmarks.signup import Failed, Server, _slug
-from realtime.nursery import Nursery
 
-AT_ONCE = 50  # sockets that are being opened at a time
 PAUSE, SPREAD, EACH = 0.2, 0.6, 0.0005  # seconds, as realtime/static/notices/receipts.js waits before it tells
 PATIENCE = 60.0
 
@@ -38,8 +36,8 @@ PATIENCE = 60.0
 def main(arguments: Sequence[str]) -> int:
     wish = _wish(arguments)
     try:
-        result = asyncio.run(_measure(wish)) | certificate()
-    except (Failed, OSError, TimeoutError) as failure:
+        result = _measure(wish) | certificate()
+    except (Failed, Refused, OSError) as failure:
         print(f"It could not be measured: {failure!r}", file=sys.stderr)
         return 1
     print("\n".join(f"{name:34} {value}" for name, value in result.items()))
@@ -70,28 +68,21 @@ def _roots(named: str) -> Roots:
     return found
 
 
-async def _measure(wish: argparse.Namespace) -> dict[str, Any]:
+def _measure(wish: argparse.Namespace) -> dict[str, Any]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    ours, theirs = await asyncio.to_thread(_Space, wish.url), await asyncio.to_thread(_Space, wish.url)
+    ours, theirs = _Space(wish.url), _Space(wish.url)
     clock = Clock(wish.processes, None)
-    async with AsyncExitStack() as stack:
-        chat = stack.enter_context(neighbour(theirs.address, theirs.token))
-        await asyncio.to_thread(chat.begin)
-        await asyncio.sleep(wish.pause * wish.notices)
-        alone = await asyncio.to_thread(chat.end)
-        crowd = _Crowd()
-        for start in range(0, wish.sockets, AT_ONCE):
-            several = range(start, min(wish.sockets, start + AT_ONCE))
-            sockets = await asyncio.gather(*(stack.enter_async_context(ours.socket("/ws/")) for _ in several))
-            crowd.listen(sockets)
-        publishing = await stack.enter_async_context(ours.socket("/ws/notification/"))
-        await asyncio.to_thread(chat.begin)
-        clock.look()
-        firsts, lasts = await crowd.publish(publishing, wish.notices, wish.pause)
-        clock.look()
-        meanwhile = await asyncio.to_thread(chat.end)
-        await crowd.stop()
+    with neighbour(theirs.address, theirs.token) as chat:
+        chat.begin()
+        time.sleep(wish.pause * wish.notices)
+        alone = chat.end()
+        with closing(_Crowd(ours, wish.sockets)) as crowd:
+            chat.begin()
+            clock.look()
+            firsts, lasts = crowd.publish(wish.notices, wish.pause)
+            clock.look()
+            meanwhile = chat.end()
     deliveries = wish.sockets * wish.notices
     return dict(
         [
@@ -110,65 +101,67 @@ class _Space:
     """An organisation of its own, and its owner's token."""
 
     def __init__(self, url: str) -> None:
-        self.slug, parts = _slug(), urlsplit(url)
+        self.slug = _slug()
         self.token = Server(url).sign_up(self.slug)["token"]
-        self.host, self.port, self.named = parts.hostname or "localhost", parts.port or 80, parts.netloc
-        self.address = f"http://{self.slug}.{self.named}"
-
-    def socket(self, path: str) -> connect:
-        return connect(
-            f"ws://{self.slug}.{self.named}{path}",
-            host=self.host,
-            port=self.port,
-            additional_headers={"Authorization": f"Bearer {self.token}"},
-            open_timeout=PATIENCE,
-            compression=None,
-            proxy=None,
-        )
+        named = f"{self.slug}.{urlsplit(url).netloc}"
+        self.address, self.at = f"http://{named}", Address.of(url, named)
 
 
 class _Crowd:
-    """Everybody who hears the notices, and when."""
+    """Everybody who hears the notices, and when: in one thread, on a client that costs little."""
 
-    def __init__(self) -> None:
-        self.tasks: list[asyncio.Task[None]] = []
-        self.heard: list[float] = []
-        self.all_have = asyncio.Event()
-        self._telling = Nursery()
+    def __init__(self, space: _Space, size: int) -> None:
+        self._space, self._ears = space, Ears()
+        self._heard: list[int] = []  # ns
+        self._due: list[tuple[float, int, int]] = []  # receipts: when, whose, of which notice
+        self._sockets: list[Socket] = []
+        for number in range(size):
+            self._sockets.append(self._open("/ws/", partial(self._hear, number)))
+            self._ears.turn(0)
+        self._publishing = self._open("/ws/notification/", lambda payload, now: None)
 
-    def listen(self, sockets: Sequence[ClientConnection]) -> None:
-        self.tasks += [asyncio.create_task(self._hear(socket)) for socket in sockets]
-
-    async def _hear(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            if '"on":"notice"' in text:
-                self.heard.append(time.perf_counter())
-                if len(self.heard) == len(self.tasks):
-                    self.all_have.set()
-                self._telling.start(self._tell_later(socket, json.loads(text)["seq"]), "receipt")
-
-    async def _tell_later(self, socket: ClientConnection, seq: int) -> None:
-        await asyncio.sleep(PAUSE + random.random() * max(SPREAD, len(self.tasks) * EACH))
-        await socket.send(json.dumps({"do": "receipts", "delivered": [seq]}))
-
-    async def publish(self, by: ClientConnection, times: int, pause: float) -> tuple[list[float], list[float]]:
+    def publish(self, times: int, pause: float) -> tuple[list[float], list[float]]:
+        """Seconds until the first and until the last has heard, of each."""
         firsts, lasts = [], []
         for number in range(times):
-            self.heard = []
-            self.all_have.clear()
-            began = time.perf_counter()
-            await by.send(json.dumps({"message": f"Drill {number}", "level": "important"}))
-            async with asyncio.timeout(PATIENCE):
-                await self.all_have.wait()
-            firsts.append(min(self.heard) - began)
-            lasts.append(max(self.heard) - began)
-            await asyncio.sleep(pause)
+            self._heard = []
+            began, patience = time.monotonic_ns(), time.monotonic() + PATIENCE
+            self._publishing.say(json.dumps({"message": f"Drill {number}", "level": "important"}))
+            while len(self._heard) < len(self._sockets):
+                self._turn(patience)
+                if time.monotonic() > patience:
+                    raise Failed(f"{len(self._heard)} of {len(self._sockets)} have heard it.")
+            firsts.append((min(self._heard) - began) / 1e9)
+            lasts.append((max(self._heard) - began) / 1e9)
+            until = time.monotonic() + pause
+            while time.monotonic() < until:
+                self._turn(until)
         return firsts, lasts
 
-    async def stop(self) -> None:
-        await self._telling.stop()
-        for task in self.tasks:
-            task.cancel()
+    def close(self) -> None:
+        for socket in [*self._sockets, self._publishing]:
+            socket.close()
+
+    def _open(self, path: str, hear: Hear) -> Socket:
+        return self._ears.open(self._space.at, path, self._space.token, hear, _gone)
+
+    def _hear(self, number: int, payload: bytes, now: int) -> None:
+        if b'"on":"notice"' in payload:
+            self._heard.append(now)
+            wait = PAUSE + random.random() * max(SPREAD, len(self._sockets) * EACH)
+            heapq.heappush(self._due, (time.monotonic() + wait, number, json.loads(payload)["seq"]))
+
+    def _turn(self, until: float) -> None:
+        """What comes, and the receipts that are due."""
+        next = min(until, self._due[0][0]) if self._due else until
+        self._ears.turn(max(0.0, next - time.monotonic()))
+        while self._due and self._due[0][0] <= time.monotonic():
+            _, number, seq = heapq.heappop(self._due)
+            self._sockets[number].say(json.dumps({"do": "receipts", "delivered": [seq]}))
+
+
+def _gone(code: int, reason: str) -> None:
+    raise Failed(f"A socket was closed with {code}: {reason}")
 
 
 def _percentiles(what: str, seconds: list[float]) -> Iterator[tuple[str, float]]:
