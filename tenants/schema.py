@@ -66,12 +66,25 @@ async def control_in_public(verb: Callable[P, T], *args: P.args, **kwargs: P.kwa
     return await _on(CONTROL, PUBLIC.schema_name, verb, *args, **kwargs)
 
 
+_under_way = 0
+
+
+def is_asked() -> bool:
+    """Does anybody wait for one of this process's database threads?"""
+    return _under_way > 0
+
+
 async def _on(pool: ThreadPoolExecutor, schema_name: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     def call() -> T:
         with _connected(), entered(schema_name):
             return verb(*args, **kwargs)
 
-    return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, call)
+    global _under_way
+    _under_way += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, call)
+    finally:
+        _under_way -= 1
 
 
 @contextmanager

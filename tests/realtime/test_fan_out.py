@@ -1,6 +1,7 @@
 """Many sockets are written to in turns: everything in order, each once, and nobody waits for another's crowd."""
 
 import asyncio
+import threading
 from random import Random
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from realtime import fan_out
 from realtime.fan_out import FanOut, Outlet
 from realtime.frames import Batch, Frame
+from tenants.schema import in_public, is_asked
 from tests.realtime.ears import Ear, until
 
 
@@ -96,6 +98,24 @@ async def test_the_event_loop_runs_while_a_crowd_is_written_to() -> None:
         await asyncio.sleep(0)
         rounds += 1
     assert rounds > 5
+
+
+async def test_a_crowd_gives_way_while_somebody_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop rests between two slices, so that the database's threads can compute: timers run in between."""
+    monkeypatch.setattr(fan_out, "BREATH", 0.02)
+    turns, asked = FanOut(), threading.Event()
+    waiting = asyncio.create_task(in_public(asked.wait))
+    await until(is_asked)
+    outlet, ears = crowd(turns, 1_000)
+    outlet.push(change(1))
+    await asyncio.sleep(0.01)
+    told = sum(bool(ear.heard) for ear in ears)
+    assert 0 < told < 200, "one slice, and a rest"
+
+    asked.set()
+    await waiting
+    assert not is_asked()
+    await until(lambda: all(ear.heard == [1] for ear in ears))
 
 
 async def test_who_leaves_while_a_crowd_is_written_to_hears_nothing_more() -> None:
