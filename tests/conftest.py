@@ -69,6 +69,7 @@ class Scheduling(LoadScopeScheduling):
         return together(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     return Scheduling(config, log)
 
