@@ -11,7 +11,6 @@ from realtime import events, groups, protocol
 from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
 from realtime.chat import listening as room_listening
 from realtime.chat.models import Room
-from realtime.frames import Batch
 from realtime.gathering import Gathering, by_person
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
@@ -280,6 +279,8 @@ class Application(Rooms, Notices):
 class OneRoom(Rooms):
     """/ws/chat/<room>/: for scripts and bots. `{"message": "…"}` in, the room's messages out, one by one."""
 
+    hears_signals = False
+
     @property
     def room(self) -> str:
         return str(self.scope["url_route"]["kwargs"]["room"])
@@ -294,11 +295,6 @@ class OneRoom(Rooms):
         for message in replay.messages:
             await self.say_and_wait(encode(told.as_heard(message, had)))
 
-    def deliver(self, batch: Batch) -> None:
-        """Scripts hear messages only."""
-        if numbered := batch.numbered():
-            super().deliver(numbered)
-
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)
         id = protocol.id_of(frame)
@@ -312,13 +308,10 @@ class OneRoom(Rooms):
 class Notification(Notices):
     """/ws/notification/: the organisation's notices. `{"message": "…"}` of an admin publishes one."""
 
+    hears_signals = False  # what is told beside the notices is for the application
+
     async def opened(self) -> None:
         await hear_notices(self, number_of(self.query("since")))
-
-    def deliver(self, batch: Batch) -> None:
-        """What is told beside the notices is for the application."""
-        if numbered := batch.numbered():
-            super().deliver(numbered)
 
     async def heard(self, text: str) -> None:
         frame = protocol.parse_object(text)

@@ -62,6 +62,10 @@ class Handle(Protocol):
 class Wire(Protocol):
     """Accepts the socket with the first thing that is written, unless `accept` has come before."""
 
+    @property
+    def straight(self) -> Callable[[bytes], None] | None:
+        """For a socket that is accepted: takes frames as they go over the wire, if the server does."""
+
     def accept(self) -> None: ...
     def write(self, batch: Batch) -> None: ...
     def unsent(self) -> int: ...
@@ -82,7 +86,7 @@ def wire_of(scope: Any, send: Send, owner: Owner) -> Wire:
 class DirectWire:
     def __init__(self, handle: Handle, asgi: "AsgiWire") -> None:
         self._handle, self._asgi = handle, asgi
-        self._write, self.unsent = handle.write, handle.unsent
+        self.straight, self.unsent = handle.write, handle.unsent
 
     def accept(self) -> None:
         self._asgi.accept()
@@ -92,7 +96,7 @@ class DirectWire:
             self.accept()
             if self._asgi.is_over:
                 return
-        self._write(batch.wire)
+        self.straight(batch.wire)
 
     def close(self, code: int, reason: str) -> None:
         self.accept()
@@ -110,6 +114,7 @@ class AsgiWire:
         self._task: asyncio.Task[None] | None = None
         self._is_behind = self.is_over = False
         self.is_accepted = False
+        self.straight = None
 
     def accept(self) -> None:
         if not self.is_accepted:

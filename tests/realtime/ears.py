@@ -14,6 +14,7 @@ class Ear:
     """A listener: keeps the numbers it was told."""
 
     user_id = 1
+    write: Callable[[bytes], None] | None = None
 
     def __init__(self) -> None:
         self.heard: list[int] = []

@@ -154,6 +154,44 @@ async def test_up_to_where_somebody_was_told_is_known_at_any_time() -> None:
             assert outlet.live[ear] == (ear.heard[-1] if ear.heard else 0)
 
 
+async def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -> None:
+    """On the short way and on the long one, whether somebody has a part already, is meant, or leaves and comes back."""
+
+    class Wired(Ear):
+        def __init__(self, short: bool) -> None:
+            super().__init__()
+            self.taken = b""
+            self.write = self._take if short else None
+
+        def _take(self, frames: bytes) -> None:
+            self.taken += frames
+
+        def deliver(self, batch: Batch) -> None:
+            self._take(batch.wire)
+
+    outlet, pairs = Outlet("acme", FanOut()), [(Wired(True), Wired(False)) for _ in range(500)]
+    chance, number = Random(8), 0
+    for person, pair in enumerate(pairs):
+        for ear in pair:
+            ear.user_id = person
+            outlet.live[ear] = 30 if person % 7 == 0 else 0
+    for _ in range(300):
+        numbered = chance.random() < 0.7
+        number += numbered
+        only = set(chance.sample(range(500), 20)) if chance.random() < 0.2 else None
+        outlet.push(change(number) if numbered else Frame(f"signal {number}"), only)
+        if chance.random() < 0.5:
+            await asyncio.sleep(0)
+        pair = chance.choice(pairs)
+        for ear in pair:
+            if outlet.live.pop(ear, None) is None:
+                outlet.live[ear] = number
+    outlet.push(Frame("the last"))
+    await until(lambda: all(ear.taken.endswith(b"the last") for pair in pairs for ear in pair if ear in outlet.live))
+    assert all(short.taken == long.taken for short, long in pairs)
+    assert len({short.taken for short, _ in pairs}) > 100, "each has a story of its own"
+
+
 async def test_what_is_for_some_keeps_its_place_among_what_is_for_all() -> None:
     outlet, (one, other) = crowd(FanOut(), 2)
     other.user_id = 2
