@@ -94,14 +94,14 @@ class FanOutChannelLayer(BaseChannelLayer, ABC):
 
     async def group_send(self, group: str, message: Message) -> None:
         """Members whose mailbox is full do not get it."""
-        require_group(group)
-        await self._post().broker.publish(Address(Kind.GROUP, group), packed(message))
+        await self.publish(group, message)
 
     # Fan-out.
 
     async def attach(self, group: str, hear: Callable[[Message], None]) -> None:
-        """From the return of this call on, `hear` is called with every event that is sent to the group. It must not
-        block; what it raises is logged. One for each group: another call puts another in its place."""
+        """From the return of this call on, `hear` is called with every event that is sent to the group; at once with
+        what is sent on this event loop, whatever becomes of it in the broker. It must neither block nor change the
+        event; what it raises is logged. One for each group: another call puts another in its place."""
         require_group(group)
         post = self._post()
         await post.broker.hear(Address(Kind.GROUP, group))
@@ -115,7 +115,10 @@ class FanOutChannelLayer(BaseChannelLayer, ABC):
         """group_send without waiting, after all that was published before. The future is done when the broker has the
         event, or holds what kept it from that: whoever lets go of it must have looked."""
         require_group(group)
-        return self._post().broker.publish(Address(Kind.GROUP, group), packed(message))
+        body, post = packed(message), self._post()
+        published = post.broker.publish(Address(Kind.GROUP, group), body)
+        post.mailboxes.hand(group, message)
+        return published
 
     # Life.
 

@@ -51,7 +51,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A letter as it was heard: its body is decoded only where somebody wants it."""
+    """A letter as it was heard: its body is decoded only where somebody wants it. It is an echo to its sender."""
 
     sender: str
     number: int

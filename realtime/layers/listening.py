@@ -21,9 +21,10 @@ SENDERS = 4_096
 
 
 class Listener:
-    def __init__(self, dsn: str, channel: str, mailboxes: Mailboxes, tell_gap: Callable[[], None]) -> None:
+    def __init__(self, dsn: str, channel: str, sender: str, mailboxes: Mailboxes, tell_gap: Callable[[], None]) -> None:
+        """`sender` is this loop's own."""
         self._dsn = dsn
-        self._channel = channel
+        self._channel, self._sender = channel, sender
         self._mailboxes = mailboxes
         self._tell_gap = tell_gap
         self._heard: OrderedDict[str, int] = OrderedDict()
@@ -97,7 +98,7 @@ class Listener:
         except ValueError:
             logger.warning("The channel layer ignores a notification that is not its own: %.80r", payload)
             return
-        if not self._is_new(heard) or not self._mailboxes.wanted(heard.to):
+        if not self._is_new(heard) or not self._is_wanted(heard):
             return
         if heard.spilled or self._after_a_spilled_one:
             self._after_a_spilled_one.append(heard)
@@ -112,8 +113,14 @@ class Listener:
         except ValueError:
             logger.warning("The channel layer ignores a notification that is not its own: %.80r", heard.encoded)
             return
-        if self._mailboxes.wanted(heard.to):
-            self._mailboxes.deliver(heard.to, body)
+        self._hand(heard, body)
+
+    def _hand(self, heard: Heard, body: bytes) -> None:
+        if self._is_wanted(heard):
+            self._mailboxes.deliver(heard.to, body, is_echo=heard.sender == self._sender)
+
+    def _is_wanted(self, heard: Heard) -> bool:
+        return self._mailboxes.wanted(heard.to, is_echo=heard.sender == self._sender)
 
     async def _read_spilled(self) -> None:
         """Long bodies and what came after them, in order. Rare enough for a session each time."""
@@ -125,8 +132,8 @@ class Listener:
                         self._deliver(heard)
                     elif (body := await spill.read(session, heard.sender, heard.number)) is None:
                         self._tell_gap()
-                    elif self._mailboxes.wanted(heard.to):
-                        self._mailboxes.deliver(heard.to, body)
+                    else:
+                        self._hand(heard, body)
                     self._after_a_spilled_one.popleft()
         except Exception as error:
             logger.warning("The channel layer has lost long events: %r", error)

@@ -132,20 +132,26 @@ class Mailboxes:
         if self._attached.pop(group, None) is not None:
             self.left(group)
 
-    def wanted(self, to: Address) -> bool:
+    def hand(self, group: str, message: dict[str, Any]) -> None:
+        """To whoever is attached to the group."""
+        if hear := self._attached.get(group):
+            try:
+                hear(message)
+            except Exception:
+                logger.exception("Whoever is attached to %s has failed.", group)
+
+    def wanted(self, to: Address, *, is_echo: bool) -> bool:
+        """An echo is what was published here: it has been handed to whoever is attached."""
         if to.kind is Kind.GROUP:
-            return to.name in self._attached or to.name in self._members
+            return to.name in self._members or (not is_echo and to.name in self._attached)
         return to.name in self._boxes
 
-    def deliver(self, to: Address, body: bytes) -> None:
+    def deliver(self, to: Address, body: bytes, *, is_echo: bool) -> None:
         if to.kind is Kind.CHANNEL:
             self._boxes[to.name].put(body)
             return
-        if hear := self._attached.get(to.name):
-            try:
-                hear(msgpack.unpackb(body, strict_map_key=False))
-            except Exception:
-                logger.exception("Whoever is attached to %s has failed.", to.name)
+        if not is_echo and to.name in self._attached:
+            self.hand(to.name, msgpack.unpackb(body, strict_map_key=False))
         for name in self._members.get(to.name, ()):
             self._boxes[name].put(body)
 

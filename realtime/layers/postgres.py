@@ -8,6 +8,7 @@ from typing import Any
 from realtime.layers.broker import Broker
 from realtime.layers.fan_out import FanOutChannelLayer
 from realtime.layers.letters import ALWAYS_FITS, Address, Kind
+from realtime.layers.link import Link
 from realtime.layers.listening import Listener
 from realtime.layers.mailboxes import Mailbox, Mailboxes
 from realtime.layers.publishing import Publisher
@@ -37,8 +38,8 @@ class PostgresBroker(Broker):
 
     def __init__(self, dsn: str, notified: str, mailboxes: Mailboxes) -> None:
         super().__init__(mailboxes)
-        self._listener = Listener(dsn, notified, mailboxes, self.tell_gap)
-        self._publisher = Publisher(dsn, notified, self._listener.free_link)
+        self._publisher = Publisher(dsn, notified, self._free_link)
+        self._listener = Listener(dsn, notified, self._publisher.sender, mailboxes, self.tell_gap)
         self._markers: set[Mailbox] = set()
         self.on_gap(self._release_markers)
 
@@ -52,6 +53,9 @@ class PostgresBroker(Broker):
 
     def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
         return self._publisher.publish(to, body)
+
+    def _free_link(self) -> Link | None:
+        return self._listener.free_link()
 
     async def close(self) -> None:
         await self._listener.close()

@@ -32,7 +32,7 @@ class Publisher:
         self._dsn = dsn
         self._channel = channel
         self._free_link = free_link
-        self._sender = secrets.token_hex(8)
+        self.sender = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._queue: deque[Waiting] = deque()
         self._care = asyncio.Event()  # something has to be sent carefully
@@ -49,7 +49,7 @@ class Publisher:
         committed: asyncio.Future[None] = loop.create_future()
         if self._task is None:  # from the first one on: whatever ends the tasks of a loop ends it, too
             self._task = loop.create_task(self._tend(), name="conclave layer: publisher")
-        self._queue.append((Letter(self._sender, next(self._numbers), to, body), committed))
+        self._queue.append((Letter(self.sender, next(self._numbers), to, body), committed))
         if not self._under_way and not self._is_due:
             self._is_due = True
             loop.call_soon(self._send)  # with all that is published in this turn of the loop

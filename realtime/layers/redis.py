@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections import Counter, deque
 from functools import partial
 from typing import Any
@@ -35,6 +36,7 @@ class RedisBroker(Broker):
     def __init__(self, url: str, prefix: str, mailboxes: Mailboxes) -> None:
         super().__init__(mailboxes)
         self._url, self._prefix = url, prefix
+        self._sender = secrets.token_hex(8).encode()  # of this loop's letters: to it they come back as an echo
         self._reasons: Counter[bytes] = Counter()  # to be subscribed, by name
         self._waiting: deque[tuple[bytes, bytes, asyncio.Future[None]]] = deque()
         self._connection: Connection | None = None
@@ -69,7 +71,7 @@ class RedisBroker(Broker):
                 self._connection.subscription("UNSUBSCRIBE", name)
 
     def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
-        name, letter = self._name(to), f"{to.kind}{to.name} ".encode() + body
+        name, letter = self._name(to), b"%b %b%b %b" % (self._sender, to.kind.encode(), to.name.encode(), body)
         if self._connection is not None:
             return self._connection.command("PUBLISH", name, letter)
         self._start()
@@ -143,14 +145,15 @@ class RedisBroker(Broker):
     def _hear(self, pushed: list[Any]) -> None:
         if pushed[0] != b"message":
             return
-        envelope, _, body = pushed[2].partition(b" ")
         try:
-            to = Address(Kind(envelope[:1].decode()), envelope[1:].decode())
+            sender, name, body = pushed[2].split(b" ", 2)
+            to = Address(Kind(name[:1].decode()), name[1:].decode())
         except ValueError:
-            logger.warning("The channel layer ignores what is not its own: %.80r", envelope)
+            logger.warning("The channel layer ignores what is not its own: %.80r", pushed[2])
             return
-        if self.mailboxes.wanted(to):
-            self.mailboxes.deliver(to, body)
+        is_echo = sender == self._sender
+        if self.mailboxes.wanted(to, is_echo=is_echo):
+            self.mailboxes.deliver(to, body, is_echo=is_echo)
 
 
 _TAG = re.compile(r"[^.]*\.([^.!]+)", re.ASCII)

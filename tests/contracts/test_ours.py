@@ -205,6 +205,43 @@ async def test_who_is_attached_hears_what_is_sent_from_then_on_until_they_are_no
 
 
 @pytest.mark.asyncio
+async def test_who_is_attached_here_hears_at_once_and_everybody_else_from_the_broker(
+    layer: FanOutChannelLayer, new: Callable[[], FanOutChannelLayer]
+) -> None:
+    other, here, there = new(), list[int](), list[int]()
+    await layer.attach("general", lambda event: here.append(event["number"]))
+    await other.attach("general", lambda event: there.append(event["number"]))
+    member = await layer.new_channel()
+    await layer.group_add("general", member)
+
+    published = layer.publish("general", {"number": 1})
+    assert (here, there) == ([1], []), "nothing has been waited for"
+    await published
+    await seen(lambda: there)
+    await other.group_send("general", {"number": 2})  # when it has come, so has the echo of the first
+
+    await seen(lambda: len(here) > 1)
+    assert (here, there) == ([1, 2], [1, 2]), "to each once"
+    assert [(await hear(layer, member))["number"] for _ in range(2)] == [1, 2]
+    await other.close()
+
+
+@pytest.mark.asyncio
+async def test_without_the_broker_who_is_attached_here_hears_all_the_same(
+    layer: FanOutChannelLayer, server: Server
+) -> None:
+    heard: list[int] = []
+    await layer.attach("general", lambda event: heard.append(event["number"]))
+    server.server.stop()
+    try:
+        with pytest.raises((ConnectionError, psycopg.OperationalError)):
+            await layer.publish("general", {"number": 1})
+        assert heard == [1]
+    finally:
+        server.server.start()
+
+
+@pytest.mark.asyncio
 async def test_attaching_again_puts_another_in_the_place_of_the_first(layer: FanOutChannelLayer) -> None:
     first, second = list[Any](), list[Any]()
     await layer.attach("general", first.append)
