@@ -10,6 +10,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,7 +140,8 @@ class Socket:
     def _watch(self) -> None:
         if self.is_open:
             wanted = (READABLE if self.reading else 0) | (WRITABLE if self._unsent else 0)
-            self._epoll.modify(self._fd, wanted)
+            with suppress(OSError, ValueError):  # closed just now, by another thread than the one that reads
+                self._epoll.modify(self._fd, wanted)
 
     def _lost(self, code: int, reason: str) -> None:
         if self.is_open:
@@ -148,8 +150,8 @@ class Socket:
 
     def _end(self) -> None:
         if self.is_open:
-            self._epoll.unregister(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            self._epoll.unregister(fd)
             self._socket.close()
 
 

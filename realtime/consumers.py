@@ -1,7 +1,7 @@
 """The three sockets. They turn frames into verbs and results into frames; they hold no rule and no query."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,8 +10,8 @@ from django.utils import timezone
 from realtime import events, groups, protocol
 from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
 from realtime.chat import listening as room_listening
-from realtime.chat.models import Room
-from realtime.gathering import Gathering, by_person
+from realtime.chat.entering import Wish, enter_all
+from realtime.chat.replays import Since, since_all
 from realtime.hub import hub
 from realtime.notices import listening as notice_listening
 from realtime.notices import notices, publishing, receipts
@@ -41,10 +41,8 @@ from realtime.protocol import (
 from realtime.socket import Socket, answering, number_of
 from realtime.streams import Stream
 from tenants.actor import Actor
+from tenants.gathering import Gathering, by_person
 from tenants.schema import in_tenant
-
-Entering = Callable[[Actor, Iterable[str]], list[Room]]  # rooms.own, or rooms.join for who asks to become a member
-
 
 CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
     Edit: changes.edit,
@@ -53,6 +51,8 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
 }
 
 
+ENTRIES = Gathering[Wish, Mapping[str, int]](enter_all)
+REPLAYS = Gathering[Since, Replay](since_all)
 POSTS = Gathering[messages.Admitted, messages.Posted](messages.post_all)
 STATES = Gathering[Actor, list[RoomState]](by_person(seen.states, list))
 GREETINGS = Gathering[Actor, Greeting](by_person(greet, Greeting))
@@ -74,13 +74,14 @@ class Rooms(Socket):
     def __init__(self) -> None:
         self._readings: dict[str, object] = {}  # by room, the latest reading of what this person is there
 
-    async def take_up(self, wanted: Mapping[str, int | None], epoch: str | None, entering: Entering) -> None:
-        """Hear these rooms; each from the number the client has of it, or from now on (None).
+    async def take_up(self, wanted: Mapping[str, int | None], epoch: str | None, *, joins: bool = False) -> None:
+        """Hear these rooms; each from the number the client has of it, or from now on (None). `joins`: and become a
+        member. May raise Refused.
 
         First the right, then a place in the stream that keeps what is told, then the replay (which checks the right
         again: somebody put out in between is not let in), and then both at once go live.
         """
-        joined = {room.address: room for room in await in_tenant(self.space, entering, self.actor, wanted)}
+        joined = await ENTRIES.ask(self.space, Wish(self.actor, list(wanted), joins))
         async with self.taking_up:
             for address, since in wanted.items():
                 if address not in joined:
@@ -88,7 +89,7 @@ class Rooms(Socket):
                 elif since is not None and (epoch or self.space.epoch) != self.space.epoch:
                     self.tell(Reload(room=address))
                 elif since is not None or groups.room(self.key, address) not in self.groups:
-                    await self._take_up_one(address, joined[address].seq if since is None else since)
+                    await self._take_up_one(address, joined[address] if since is None else since)
 
     async def _take_up_one(self, address: str, since: int) -> None:
         group = groups.room(self.key, address)
@@ -119,7 +120,7 @@ class Rooms(Socket):
         """Everything after `since` is written; returns up to where. None: the client is ahead of the room."""
         had = since
         while True:
-            replay = await in_tenant(self.space, messages.since, self.actor, address, since)
+            replay = await REPLAYS.ask(self.space, Since(self.actor, address, since))
             if replay.through < since:
                 return None
             await self.replay(replay, had)
@@ -204,7 +205,7 @@ class Application(Rooms, Notices):
         with answering(id):
             match command:
                 case Hello():
-                    await self.take_up(await self._all_or(command.rooms), command.epoch, rooms.own)
+                    await self.take_up(await self._all_or(command.rooms), command.epoch)
                 case Join():
                     await self._join(command)
                 case Leave():
@@ -231,8 +232,7 @@ class Application(Rooms, Notices):
         return {state.room: None for state in states if state.joined}
 
     async def _join(self, command: Join) -> None:
-        await in_tenant(self.space, rooms.visible, self.actor, command.room)
-        await self.take_up({command.room: command.since}, command.epoch, rooms.join)
+        await self.take_up({command.room: command.since}, command.epoch, joins=True)
 
     def heard_at_once(self, text: str) -> bool:
         """Signals are by far the most frequent, and need nothing but the memory of this process. Posts are begun one
@@ -287,8 +287,7 @@ class OneRoom(Rooms):
 
     async def opened(self) -> None:
         since = number_of(self.query("since"))
-        await in_tenant(self.space, rooms.visible, self.actor, self.room)
-        await self.take_up({self.room: since}, None, rooms.join)
+        await self.take_up({self.room: since}, None, joins=True)
 
     async def replay(self, replay: Replay, had: int) -> None:
         """Scripts hear one event after the other, as if they had been here."""

@@ -18,11 +18,12 @@ from django.utils import timezone
 from tenants import directory
 from tenants.actor import Actor
 from tenants.directory import Space
+from tenants.gathering import Gathering
 from tenants.models import Organization
 from tenants.people import credentials, known, second_factor
 from tenants.people import settings as decided
+from tenants.people.credentials import Presented
 from tenants.provisioning import schema_version
-from tenants.schema import in_tenant
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -81,7 +82,7 @@ class Door:
             kind, _, value = token.partition(" ")
             actor = None
             if kind.lower() == "bearer":
-                actor = await _person(space, credentials.by_token, value.strip(), client)
+                actor = await _person(TOKENS, space, value.strip(), client)
             if actor is None:
                 raise Refusal(401, "unauthorized", "This token is not known here.")
             return actor
@@ -89,20 +90,23 @@ class Door:
         if not session_key:
             raise Refusal(401, "unauthorized", "Sign in, or send a token in the Authorization header.")
         require_own_origin(scope)
-        actor = await _person(space, credentials.by_session, session_key, client)
+        actor = await _person(SESSIONS, space, session_key, client)
         if actor is None:
             raise Refusal(401, "unauthorized", "Your session has ended. Sign in again.", close=4401)
         return actor
 
 
-async def _person(
-    space: Space, look_up: Callable[[Space, str, str], Actor | None], secret: str, client: str
-) -> Actor | None:
+# All who come to one organisation while some are being looked up are looked up together.
+SESSIONS = Gathering[Presented, Actor | None](lambda presented: credentials.by_sessions(presented))
+TOKENS = Gathering[Presented, Actor | None](lambda presented: credentials.by_tokens(presented))
+
+
+async def _person(look_up: Gathering[Presented, Actor | None], space: Space, secret: str, client: str) -> Actor | None:
     """By a session key or a token: without a query, if this process knows it."""
     actor = known.actor(space, credentials.digest(secret), client)
     if actor is None:
         began = known.generation()
-        actor = await in_tenant(space, look_up, space, secret, client)
+        actor = await look_up.ask(space, Presented(space, secret, client))
         if actor is not None:
             known.remember(began, actor)
     return actor
@@ -159,7 +163,7 @@ class ActorMiddleware:
                 credentials.digest(request.session.session_key),
                 client=request.client_address,
             )
-            credentials.session_seen(request.session.session_key, request.client_address)
+            credentials.sessions_seen({request.session.session_key: request.client_address})
         if request.organization is None or request.path.startswith("/api/"):
             return self.get_response(request)
         request.settings = decided.now()

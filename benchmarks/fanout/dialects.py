@@ -38,6 +38,8 @@ class Space:
 class Conclave:
     spaces: Sequence[Space]
     with_sessions: bool = True
+    joins: bool = True
+    """Into the room; else one is there with the first word, as somebody who has signed in and no more."""
 
     def plan(self, port: int, crowd: Crowd) -> Plan:
         spaces = [space for space in self.spaces if len(space.people) == crowd.members]
@@ -48,11 +50,12 @@ class Conclave:
         for group, space in enumerate(spaces[: crowd.groups]):
             sayings += self._sayings(group, space, len(callers))
             callers += [self._caller(group, space, person) for person in space.people[: crowd.members]]
-        return Plan(port, callers, sayings, needle=b'{"on":"ack","id":1')
+        return Plan(port, callers, sayings, needle=b'{"on":"ack","id":1' if self.joins else b'{"on":"welcome"')
 
     def _caller(self, group: int, space: Space, person: Person) -> Caller:
         join = frame(json.dumps({"do": Join.DO, "id": 1, "room": space.room}))
-        return Caller(group, handshake("/ws/", space.host, *self._credentials(space, person)), join)
+        asked = handshake("/ws/", space.host, *self._credentials(space, person))
+        return Caller(group, asked, join if self.joins else b"")
 
     def _credentials(self, space: Space, person: Person) -> list[Header]:
         if self.with_sessions:

@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmarks.fanout.dialects import Conclave, Dialect
 from benchmarks.fanout.judge import Failed, Judge, judging
-from benchmarks.fanout.plan import Plan
 from benchmarks.fanout.processes import Clock, cores, keep_on, memory
 from benchmarks.fanout.progress import say
 from benchmarks.fanout.scenarios import IDLE, ONE
@@ -42,8 +41,9 @@ class Entry:
 class Idle:
     subject: str
     round: int
-    kib: float = 0.0  # of the server, per connection
-    first: Entry | None = None  # of people whom the server has never seen
+    kib: float = 0.0  # of the server, per connection that hears a room
+    joined: Entry | None = None  # until they hear a room, of people whom the server has never seen
+    first: Entry | None = None  # until the first word, of people whom it has never seen
     again: Entry | None = None  # the same people, who come back
     judge_busy: float = 0.0
     failed: str = ""
@@ -65,27 +65,39 @@ def _of(machine: Machine, subject: Subject, number: int, rounds: int) -> Iterato
         try:
             with subject.start(machine) as running:
                 keep_on(cores()[0], running.roots)
-                yield _idle(name, number, running, _with(running.dialect, how).plan(running.port, ONE))
+                kib, joined = _slope(running, _with(running.dialect, how, joins=True))
+            with subject.start(machine) as running:
+                keep_on(cores()[0], running.roots)
+                first, again, busy = _handshakes(running, _with(running.dialect, how, joins=False))
+            yield Idle(name, number, kib, joined, first, again, busy)
         except Failed as failure:
             yield Idle(name, number, failed=str(failure))
 
 
-def _with(dialect: Dialect, how: str) -> Dialect:
-    return replace(dialect, with_sessions=how == "sessions") if isinstance(dialect, Conclave) else dialect
+def _with(dialect: Dialect, how: str, *, joins: bool) -> Dialect:
+    """Other servers know no difference between being there and hearing something."""
+    return replace(dialect, with_sessions=how == "sessions", joins=joins) if isinstance(dialect, Conclave) else dialect
 
 
-def _idle(name: str, number: int, running: Running, plan: Plan) -> Idle:
+def _slope(running: Running, dialect: Dialect) -> tuple[float, Entry]:
     step, clock = ONE.people // STEPS, Clock(running.roots, cores()[1])
     points, entries = [], []
-    with judging(plan, cores()[1]) as judge:
+    with judging(dialect.plan(running.port, ONE), cores()[1]) as judge:
         for connected in range(step, ONE.people + 1, step):
             entries.append(_enter(judge, clock, step))
             judge.settle()
             points.append((connected, memory(running.roots["server"])))
+    return statistics.linear_regression(*zip(*points, strict=True)).slope, _sum(entries[1:])
+
+
+def _handshakes(running: Running, dialect: Dialect) -> tuple[Entry, Entry, float]:
+    step, clock = ONE.people // STEPS, Clock(running.roots, cores()[1])
+    plan = dialect.plan(running.port, ONE)
     with judging(plan, cores()[1]) as judge:
-        again = _enter(judge, clock, ONE.people)
-    slope = statistics.linear_regression(*zip(*points, strict=True)).slope
-    return Idle(name, number, slope, _sum(entries[1:]), again, clock.busy())
+        _enter(judge, clock, step)
+        first = _enter(judge, clock, ONE.people - step)
+    with judging(plan, cores()[1]) as judge:
+        return first, _enter(judge, clock, ONE.people), clock.busy()
 
 
 def _enter(judge: Judge, clock: Clock, count: int) -> Entry:

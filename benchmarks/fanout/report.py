@@ -47,19 +47,22 @@ def _row(scenario: Scenario, own: list[Run], runs: list[Run], beside: list[str],
 
 
 def _idle_table(idle: Sequence[Idle]) -> str:
-    head = ("subject", "KiB/connection", "handshakes/s", "per CPU s", "again: handshakes/s", "per CPU s", "failed")
+    kinds = ("handshakes", "of who is known", "into a room")
+    head = ("subject", "KiB/connection", *(f"{kind} {per}" for kind in kinds for per in ("/s", "/CPU s")), "failed")
     rows = []
     for name in dict.fromkeys(each.subject for each in idle):
         own = [each for each in idle if each.subject == name]
-        good = [(each.kib, each.first, each.again) for each in own if each.first and each.again]
+        good = [each for each in own if not each.failed]
+        entries = [[entry for each in good if (entry := getattr(each, kind))] for kind in ("first", "again", "joined")]
         rows.append(
             (
                 name,
-                _spread([kib for kib, _, _ in good]),
-                _spread([first.per_second for _, first, _ in good], _whole),
-                _spread([first.per_cpu_second for _, first, _ in good], _whole),
-                _spread([again.per_second for _, _, again in good], _whole),
-                _spread([again.per_cpu_second for _, _, again in good], _whole),
+                _spread([each.kib for each in good]),
+                *(
+                    _spread([getattr(entry, per) for entry in some], _whole)
+                    for some in entries
+                    for per in ("per_second", "per_cpu_second")
+                ),
                 next((each.failed for each in own if each.failed), ""),
             )
         )

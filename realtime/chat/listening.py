@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from realtime.chat import messages, told
+from realtime.chat import replays, told
 from realtime.protocol import encode
 from realtime.streams import Missed
 from tenants.directory import Space
@@ -14,7 +14,7 @@ def reader(space: Space, address: str) -> Callable[[int], Awaitable[Missed]]:
 
     async def read(number: int) -> Missed:
         nonlocal had
-        replay = await in_tenant(space, messages.repair, space, address, number)
+        replay = await in_tenant(space, replays.repair, space, address, number)
         if replay is None:
             return Missed([], number)
         had = number if had is None else min(had, number)
@@ -27,4 +27,4 @@ def reader(space: Space, address: str) -> Callable[[int], Awaitable[Missed]]:
 
 
 async def heads(addresses: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
-    return await in_public(messages.heads, addresses)
+    return await in_public(replays.heads, addresses)

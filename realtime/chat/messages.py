@@ -1,4 +1,4 @@
-"""What is said: post, and reading it again by numbers."""
+"""What is said: post, and reading it again by pages."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,8 @@ from billing import limits
 from realtime import events, groups, markup, protocol
 from realtime.chat import rooms, told
 from realtime.chat.models import Membership, Message, Room
-from realtime.protocol import REPLAY_PAGE, Refused, Replay
-from tenants import abreast
+from realtime.protocol import Refused
 from tenants.actor import Actor
-from tenants.directory import Space
 from tenants.roles import may, require, verb
 
 # Right, number and row in one statement (four times cheaper than through the ORM). A client_id said before violates
@@ -37,7 +35,6 @@ RETURNING seq, at
 """
 
 MOST_MENTIONS = 50  # people in one message
-MOST_REPLAY = 250_000  # characters of text in one replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,36 +230,6 @@ def page(
     return [told.message(row, actor.organization, room) for row in kept], through, len(picked) > limit
 
 
-@verb("messages.since")
-def since(actor: Actor, room: str, number: int) -> Replay:
-    """What changed in a room of one's own after `number`. At most 1,000 changes; `complete` on the last."""
-    found = rooms.own(actor, [room])
-    if not found:
-        raise Refused("not_found", "You are not in this room.")
-    return changes(actor.organization, found[0], number)
-
-
-def changes(space: Space, room: Room, number: int) -> Replay:
-    """The same without a person, for the hub: whoever it delivers to has been let in before.
-
-    The room's number is read first, then the rows up to it: what commits in between is told by the next reading.
-    """
-    rows = list(
-        Message.objects.filter(room=room, changed_seq__gt=number, changed_seq__lte=room.seq)
-        .select_related("author")
-        .order_by("changed_seq")[: REPLAY_PAGE + 1]
-    )
-    kept = _one_frame(rows[:REPLAY_PAGE])
-    complete = len(kept) == len(rows)
-    return Replay(
-        room=room.address,
-        messages=[told.message(row, space, room.address) for row in kept],
-        through=room.seq if complete else kept[-1].changed_seq,
-        epoch=space.epoch,
-        complete=complete,
-    )
-
-
 @verb("messages.one")
 def one(actor: Actor, room: str, seq: int) -> protocol.Message:
     """The message of this number, in a room that one may see. What a permalink names."""
@@ -270,27 +237,3 @@ def one(actor: Actor, room: str, seq: int) -> protocol.Message:
     if row is None:
         raise Refused("not_found", "There is no such message.")
     return told.message(row, actor.organization, room)
-
-
-def _one_frame(rows: list[Message]) -> list[Message]:
-    """As many of them, and at least one, as make a frame of a reasonable size."""
-    size = 0
-    for count, row in enumerate(rows):
-        size += len(row.body) + len(row.html or "")
-        if size > MOST_REPLAY and count:
-            return rows[:count]
-    return rows
-
-
-def repair(space: Space, address: str, number: int) -> Replay | None:
-    """What the hub missed of a room after `number`; None: the room is gone."""
-    room = Room.objects.filter(address=address).first()
-    return changes(space, room, number) if room else None
-
-
-_HEADS = "SELECT {key}, address, seq FROM {schema}.chat_room WHERE address = ANY({asked})"
-
-
-def heads(addresses: Mapping[Space, list[str]]) -> dict[tuple[str, str], int]:
-    """The highest number of each room, by its organisation's key and its address. In the public schema."""
-    return {(key, address): seq for key, address, seq in abreast.select(_HEADS, addresses)}

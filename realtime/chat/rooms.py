@@ -1,9 +1,9 @@
 """Rooms: open, join, leave, and which of them one may see."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, Q
@@ -72,6 +72,28 @@ def visible(actor: Actor, address: str) -> Room:
 def own(actor: Actor, addresses: Iterable[str]) -> list[Room]:
     """Those of these rooms that this person is in."""
     return list(_visible(actor).filter(address__in=list(addresses), joined=True))
+
+
+class At(NamedTuple):
+    """A room, and the number where it stands."""
+
+    id: int
+    address: str
+    seq: int
+
+
+def at(address: str) -> At | None:
+    row = Room.objects.filter(address=address).values_list("pk", "address", "seq").first()
+    return At(*row) if row else None
+
+
+def standing(pairs: Set[tuple[int, str]]) -> dict[tuple[int, str], At]:
+    """Which of these people, by id, are in which of these rooms: the same as `own`, in one statement for all."""
+    people, addresses = {person for person, _ in pairs}, {address for _, address in pairs}
+    rows = Membership.objects.filter(user_id__in=people, room__address__in=addresses)
+    found = rows.values_list("user_id", "room_id", "room__address", "room__seq")
+    by_pair = {(person, address): At(id, address, seq) for person, id, address, seq in found}
+    return {pair: room for pair, room in by_pair.items() if pair in pairs}
 
 
 @verb("rooms.open")

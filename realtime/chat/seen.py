@@ -1,6 +1,6 @@
 """Rooms as people see them: one statement, however many rooms and however many people ask at once.
 
-Who opens a socket is told all their rooms. A thousand who come back together ask in batches (realtime/gathering.py), so
+Who opens a socket is told all their rooms. A thousand who come back together ask in batches (tenants/gathering.py), so
 this is written for that: through the ORM it took four statements and several milliseconds for each of them.
 """
 
@@ -16,11 +16,15 @@ from tenants.actor import Actor
 from tenants.roles import Role
 
 # The same rule as rooms._visible: one's own rooms, and for members the public ones. Unread messages are counted up to a
-# limit: who has been away for a year must not cost more than who has been away for a week.
+# limit: who has been away for a year must not cost more than who has been away for a week. Who else is in it is asked
+# inside a CASE, which asks for nothing where it is not told: a join would look up the thousand of a public room.
 _STATES = """
 SELECT who.id, r.address, r.title, r.seq, r.kind, r.topic, r.archived_at IS NOT NULL, r.announcements,
     m.user_id IS NOT NULL, coalesce(m.read_seq, r.seq), coalesce(unread.messages, 0), coalesce(unread.mentions, 0),
-    others.people
+    CASE WHEN r.kind IN ('direct', 'group') AND m.user_id IS NOT NULL THEN (
+        SELECT coalesce(json_agg(json_build_array(u.id, u.name) ORDER BY u.name, u.id), '[]')
+        FROM chat_membership o JOIN people_user u ON u.id = o.user_id WHERE o.room_id = r.id AND o.user_id <> who.id
+    ) END
 FROM unnest(%(people)s::bigint[], %(members)s::boolean[]) AS who(id, is_member)
 CROSS JOIN chat_room r
 LEFT JOIN chat_membership m ON m.room_id = r.id AND m.user_id = who.id
@@ -36,10 +40,6 @@ LEFT JOIN LATERAL (
                 AND x.mentions IS NOT NULL AND who.id = ANY(x.mentions)
             ORDER BY x.seq LIMIT %(most)s) x) AS mentions
 ) unread ON r.seq > m.read_seq
-LEFT JOIN LATERAL (
-    SELECT coalesce(json_agg(json_build_array(u.id, u.name) ORDER BY u.name, u.id), '[]') AS people
-    FROM chat_membership o JOIN people_user u ON u.id = o.user_id WHERE o.room_id = r.id AND o.user_id <> who.id
-) others ON r.kind IN ('direct', 'group') AND m.user_id IS NOT NULL
 WHERE (m.user_id IS NOT NULL OR (r.kind = 'public' AND who.is_member))
     AND (%(addresses)s::text[] IS NULL OR r.address = ANY(%(addresses)s::text[]))
 ORDER BY r.title, r.address

@@ -1,15 +1,17 @@
 """Session keys and tokens → Actor. Called inside the organisation's schema, for that organisation."""
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.core.internal.httpkit import clean_client_ip
-from allauth.usersessions.models import UserSession
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -34,29 +36,68 @@ def new_secret() -> str:
     return new_key(32)
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A session key or a token, as somebody shows it at the door of an organisation."""
+
+    space: Space
+    secret: str
+    client: str = ""
+
+
 def by_session(space: Space, session_key: str, client: str = "") -> Actor | None:
     """The person of a live session. Like Django's own check, but it never flushes: a socket that opens after the
     secret was rotated must not sign the browser out."""
-    session = SessionStore(session_key)
-    user = _active().filter(pk=_number(session.get(SESSION_KEY))).first() if session.get(BACKEND_SESSION_KEY) else None
-    proof = session.get(HASH_SESSION_KEY, "")
-    if user is None or not belongs(proof, user):
-        return None
-    session_seen(session_key, client)
-    left = session.get_expiry_date() - timezone.now()
-    return replace(actor_of(space, user, digest(session_key), proof, client), expires_in=left.total_seconds())
+    (actor,) = by_sessions([Presented(space, session_key, client)])
+    return actor
 
 
 def by_token(space: Space, token: str, client: str = "") -> Actor | None:
-    row = Token.objects.filter(token_hash=digest(token), expires_at__gt=timezone.now()).first()
-    user = _active().filter(pk=row.user_id).first() if row else None
-    if row is None or user is None:
-        return None
+    (actor,) = by_tokens([Presented(space, token, client)])
+    return actor
+
+
+def by_sessions(presented: Sequence[Presented]) -> list[Actor | None]:
+    """The same for all who come at once to one organisation: three statements, however many."""
     now = timezone.now()
-    if row.last_used_at is None or row.last_used_at < now - _SEEN_EVERY:
-        Token.objects.filter(pk=row.pk).update(last_used_at=now)
-    left = row.expires_at - now
-    return replace(actor_of(space, user, row.token_hash, client=client), expires_in=left.total_seconds())
+    # What cannot be a key is not asked for: it might be no text of the database, and fail for all.
+    keys = [each.secret for each in presented if each.secret.isascii() and each.secret.isalnum()]
+    rows = {row.session_key: row for row in Session.objects.filter(session_key__in=keys, expire_date__gt=now)}
+    held = {key: SessionStore(key).decode(row.session_data) for key, row in rows.items()}
+    people = _people(_number(data.get(SESSION_KEY)) for data in held.values() if data.get(BACKEND_SESSION_KEY))
+    found: list[Actor | None] = []
+    for each in presented:
+        data = held.get(each.secret, {})
+        user, proof = people.get(_number(data.get(SESSION_KEY))), data.get(HASH_SESSION_KEY, "")
+        if user is None or not data.get(BACKEND_SESSION_KEY) or not belongs(proof, user):
+            found.append(None)
+            continue
+        left = rows[each.secret].expire_date - now
+        actor = actor_of(each.space, user, digest(each.secret), proof, each.client)
+        found.append(replace(actor, expires_in=left.total_seconds()))
+    sessions_seen({each.secret: each.client for each, actor in zip(presented, found, strict=True) if actor})
+    return found
+
+
+def by_tokens(presented: Sequence[Presented]) -> list[Actor | None]:
+    """The same for all who come at once to one organisation: three statements, however many."""
+    now = timezone.now()
+    hashes = [digest(each.secret) for each in presented]
+    rows = {row.token_hash: row for row in Token.objects.filter(token_hash__in=hashes, expires_at__gt=now)}
+    people = _people(row.user_id for row in rows.values())
+    found: list[Actor | None] = []
+    for each, token_hash in zip(presented, hashes, strict=True):
+        row = rows.get(token_hash)
+        user = people.get(row.user_id) if row else None
+        if row is None or user is None:
+            found.append(None)
+            continue
+        actor = actor_of(each.space, user, token_hash, client=each.client)
+        found.append(replace(actor, expires_in=(row.expires_at - now).total_seconds()))
+    if seen := [actor.credential for actor in found if actor]:
+        with connection.cursor() as cursor:
+            cursor.execute(_TOKENS_SEEN, {"hashes": seen, "now": now, "before": now - _SEEN_EVERY})
+    return found
 
 
 def again(actor: Actor) -> Actor | None:
@@ -67,12 +108,38 @@ def again(actor: Actor) -> Actor | None:
     return actor_of(actor.organization, user, actor.credential, actor.proof, actor.client_address)
 
 
-def session_seen(session_key: str, client: str) -> None:
-    """Remember when and from where this session was used last, for the list of sessions."""
-    now = timezone.now()
-    old = UserSession.objects.filter(session_key=session_key, last_seen_at__lt=now - _SEEN_EVERY)
-    address = clean_client_ip(client)
-    old.update(last_seen_at=now, **({"ip": address} if address else {}))
+def sessions_seen(clients: Mapping[str, str]) -> None:
+    """Remember when and from where (an address, by session key) these sessions were used last, for the list of them."""
+    if clients:
+        now, addresses = timezone.now(), [clean_client_ip(client) for client in clients.values()]
+        values: dict[str, Any] = {
+            "keys": list(clients),
+            "addresses": addresses,
+            "now": now,
+            "before": now - _SEEN_EVERY,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSIONS_SEEN, values)
+
+
+# Who writes down the same just now is not waited for: two processes that did, in another order, would wait for ever.
+_SESSIONS_SEEN = """
+WITH seen AS (
+    SELECT s.id, used.address
+    FROM unnest(%(keys)s::text[], %(addresses)s::inet[]) AS used(key, address)
+    JOIN usersessions_usersession s ON s.session_key = used.key
+    WHERE s.last_seen_at < %(before)s
+    FOR UPDATE OF s SKIP LOCKED)
+UPDATE usersessions_usersession s SET last_seen_at = %(now)s, ip = coalesce(seen.address, s.ip)
+FROM seen WHERE s.id = seen.id
+"""
+_TOKENS_SEEN = """
+WITH seen AS (
+    SELECT id FROM people_token
+    WHERE token_hash = ANY(%(hashes)s) AND (last_used_at IS NULL OR last_used_at < %(before)s)
+    FOR UPDATE SKIP LOCKED)
+UPDATE people_token t SET last_used_at = %(now)s FROM seen WHERE t.id = seen.id
+"""
 
 
 def issue(user: User, name: str, lifetime: timedelta = LIFETIME) -> tuple[Token, str]:
@@ -99,6 +166,10 @@ def actor_of(space: Space, user: User, credential: str, proof: str = "", client:
         shows_presence=user.shows_presence,
         must_enroll=user.must_enroll,  # type: ignore[attr-defined]
     )
+
+
+def _people(ids: Iterable[int]) -> dict[int, Any]:
+    return {user.pk: user for user in _active().filter(pk__in=list(ids))}
 
 
 def _active() -> QuerySet[Any]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.db import OperationalError, connection
 
-from realtime.chat import changes, hosting, listening, messages, rooms
+from realtime.chat import changes, hosting, listening, messages, replays, rooms
 from realtime.chat.models import Message, Room
 from realtime.protocol import Changed, Delete, Edit, Post, React, Reaction, Refused
 from realtime.socket import answering
@@ -122,7 +122,7 @@ async def test_what_the_layer_has_lost_is_repaired_as_what_it_is(acme: Org, monk
         say(acme, acme.owner, text)
     edit(acme, acme.owner, 1, "one, edited")
     edit(acme, acme.owner, 2, "two, edited")
-    monkeypatch.setattr(messages, "REPLAY_PAGE", 2)
+    monkeypatch.setattr(replays, "REPLAY_PAGE", 2)
     read = listening.reader(acme.space, "general")
     for _ in range(2):
         heard, number, complete = [], 1, False

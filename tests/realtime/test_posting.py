@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 from django.test import override_settings
 
 from realtime import events
-from realtime.chat import messages, rooms
+from realtime.chat import messages, replays, rooms
 from realtime.chat.models import Message, Room
 from realtime.protocol import Post, Refused
 from tenants.schema import entered
@@ -128,7 +128,7 @@ def test_a_replay_tells_how_far_it_reaches(acme: Org) -> None:
     for number in range(3):
         post(acme, acme.owner, f"m{number}")
     with entered(acme.space.schema_name):
-        replay = messages.since(acme.owner.actor, "general", 1)
+        replay = replays.since(acme.owner.actor, "general", 1)
     assert ([m.seq for m in replay.messages], replay.through, replay.complete) == ([2, 3], 3, True)
 
 

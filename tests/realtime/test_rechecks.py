@@ -83,7 +83,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
 @pytest.fixture
 async def socket(hub: Hub, acme: Org) -> Told:
     socket = Told(acme.owner)
-    await socket.take_up({"general": None}, None, rooms.own)
+    await socket.take_up({"general": None}, None)
     assert socket.hears("general")
     return socket
 
@@ -120,7 +120,7 @@ async def test_who_takes_a_room_up_again_is_not_put_out_by_a_reading_from_before
     looking = asyncio.create_task(socket.recheck("general"))
     slow = await held.reading(1)
     socket.put_out("general")
-    await socket.take_up({"general": 0}, None, rooms.join)
+    await socket.take_up({"general": 0}, None, joins=True)
 
     slow.set()
     await looking

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from realtime.chat import messages
+from realtime.chat import messages, replays
 from realtime.protocol import Post
 from tenants import abreast
 from tests.cast import Org
@@ -19,7 +19,7 @@ def test_the_numbers_of_all_rooms_are_told_apart(acme: Org, globex: Org) -> None
             said = Post(room="general", client_id=f"c{number}", message="x")
             org.inside(messages.post, org.owner.actor, said)
 
-    found = acme.outside(messages.heads, {acme.space: ["general", "nowhere"], globex.space: ["general"]})
+    found = acme.outside(replays.heads, {acme.space: ["general", "nowhere"], globex.space: ["general"]})
 
     assert found == {(acme.key, "general"): 1, (globex.key, "general"): 2}
 

@@ -75,7 +75,7 @@ async def delivery_while_nobody_knows_who_may_hear(ring: Ring) -> None:
     heard: list[str] = []
 
     class Ear:
-        user_id = 1
+        user_id, write = 1, None
 
         def deliver(self, batch: Batch) -> None:
             heard.extend(frame.text for frame in batch.frames)
