@@ -38,6 +38,11 @@ def _coming_in(run: Run) -> float | None:
     return None if value is None else value / 1000
 
 
+def _lag(run: Run) -> float | None:
+    told: Mapping[str, float] | None = run["server_loop_lag_us"]
+    return told["p99"] / 1000 if told else None
+
+
 FIGURES = (
     Figure("p50", "ms", _latency("latency_us", "p50")),
     Figure("p99", "ms", _latency("latency_us", "p99")),
@@ -47,8 +52,9 @@ FIGURES = (
     Figure("CPU per million", "s", _cpu),
     Figure("memory per socket", "KiB", lambda run: run["memory_kib_per_socket"]),
     Figure("memory growth", "KiB/min", lambda run: run["memory_kib_per_minute"]),
+    Figure("server's event loop late, p99", "ms", _lag),
 )
-COMPARED = FIGURES[:6]  # memory is too small a part of a process to be compared by few rounds
+COMPARED = FIGURES[:6]  # memory is too small a part of a process to be compared by few rounds, and lag is told by steps
 
 
 def counting(runs: Sequence[Run]) -> list[Run]:

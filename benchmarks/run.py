@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
 
+from benchmarks import lag
 from benchmarks.circumstances import ROOT
 from benchmarks.costs import Meter, Roots, slope
 from benchmarks.measuring.accounts import Account, Said
@@ -40,6 +41,8 @@ class Stack(Protocol):
 
     url: str
     roster: Sequence[Mapping[str, Any]]
+    metrics: Sequence[str]
+    """Addresses where the server processes tell theirs."""
 
     def roots(self) -> Roots: ...
     def suffer(self, fault: str) -> None: ...
@@ -62,14 +65,16 @@ def run(stack: Stack, scenario: Scenario, folder: Path, *, seed: int, workers: i
         _wait_until_all_are_here(plan, pids, say)
         began = time.monotonic_ns() + int((scenario.warm_up + 0.5) * SECOND)
         plan.beginning.write_text(str(began))
+        lag_before = lag.told(stack.metrics)
         marks = _let_happen(stack, scenario, began, say)
+        server_lag = lag.between(lag_before, lag.told(stack.metrics))
         _wait_for_parts(plan)
     accounts = [Account.read(plan.part(worker), plan.run) for worker in range(workers)]
     for worker in range(workers):
         plan.part(worker).unlink()
         plan.here(worker).unlink()
     plan.file.unlink()  # it holds tokens
-    return _result(scenario, accounts, meter, began, marks, folder)
+    return _result(scenario, accounts, meter, began, marks, folder) | {"server_loop_lag_us": server_lag}
 
 
 @contextmanager
@@ -182,7 +187,6 @@ def _result(
         "memory_kib": meter.looks[-1].memory,
         "memory_kib_per_socket": memory_slope(meter, accounts, began),
         "memory_kib_per_minute": _growth(meter, began, ended),
-        "server_loop_lag_us": None,  # no server tells it
         "timings_us": {name: summary(histogram) for name, histogram in own.items()},
         "counts": counts(accounts),
         "void": void(whole, own.get("generator's loop", Histogram()), busiest),

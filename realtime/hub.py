@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
-from realtime import events, groups
+from realtime import events, groups, lag
 from realtime.events import Envelope
 from realtime.fan_out import FanOut
 from realtime.groups import Group
@@ -68,6 +68,7 @@ class Hub:
         await self._line.start(self._nursery)
         self._nursery.start(self._audit(), "hub audit")
         self._nursery.start(self.presence.run(), "presence")
+        self._nursery.start(lag.watch(), "event loop's lag")
 
     async def stop(self) -> None:
         await self._watch.stop()

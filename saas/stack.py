@@ -22,7 +22,7 @@ from benchmarks.scenario import Scenario
 from infra.local import Postgres, Valkey
 from infra.place import CannotStart
 from realtime.layers import LAYERS
-from saas.around import is_ready
+from saas.around import is_ready, port_of, stand_in
 from saas.own_server import Own, server_of_its_own
 
 PEOPLE = 100  # of an organisation; where there are more sockets, people have several
@@ -33,6 +33,7 @@ REPLACING_TAKES_AT_MOST = 60.0  # seconds
 class Stack:
     url: str
     roster: Sequence[Mapping[str, Any]]
+    metrics: Sequence[str]
     _own: Own
     _servers: dict[str, Postgres | Valkey]  # component → what runs it
     _broker: str  # which of them the layer goes through
@@ -90,11 +91,14 @@ def started(scenario: Scenario, layer: str, server: str) -> Iterator[Stack]:
         if LAYERS[layer].needs_redis:
             valkey = servers["broker"] = stack.enter_context(Valkey(folder / "valkey"))
             wish["REDIS_URL"] = valkey.url
-        wish |= {"DEMO": "0", "CONCLAVE_OPS_BIND": "127.0.0.1:0", "CONCLAVE_POOL_SIZE": str(scenario.organisations)}
-        own = stack.enter_context(server_of_its_own(**wish))
+        with stand_in(0) as free:
+            ops = port_of(free)
+        metrics = [f"http://127.0.0.1:{ops + number}/metrics" for number in range(scenario.workers)]
+        wish |= {"CONCLAVE_OPS_BIND": f"127.0.0.1:{ops}", "CONCLAVE_POOL_SIZE": str(scenario.organisations)}
+        own = stack.enter_context(server_of_its_own(DEMO="0", **wish))
         servers["database"] = own.postgres
         broker = "broker" if "broker" in servers else "database"
-        yield Stack(own.url, _seeded(own, scenario), own, servers, broker)
+        yield Stack(own.url, _seeded(own, scenario), metrics, own, servers, broker)
 
 
 def _seeded(own: Own, scenario: Scenario) -> list[dict[str, Any]]:
