@@ -267,6 +267,8 @@ class Application(Rooms, Notices):
             await in_tenant(self.space, receipts.mark, self.actor, undone)
 
     def _signal(self, command: Signal) -> None:
+        if self.actor.reads_only:
+            raise Refused("forbidden", "This token only reads.")
         group = groups.room(self.key, command.room)
         if group not in self.groups:
             raise Refused("not_joined")

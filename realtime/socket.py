@@ -26,7 +26,8 @@ MOST_UNSENT = 1_000_000  # bytes of answers to one's own commands that may wait 
 MOST_UNDER_WAY = 32  # commands that have been begun and not answered
 PATIENCE = 30.0  # seconds for a reader who is behind to catch up
 
-_CLOSES = {"not_found": Close.NOT_FOUND, "unknown": Close.RESTARTING}  # a socket whose opening was refused
+# A socket whose opening was refused.
+_CLOSES = {"not_found": Close.NOT_FOUND, "forbidden": Close.NOT_FOUND, "unknown": Close.RESTARTING}
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ class Actor:
     client_address: str = ""
     shows_presence: bool = True
     must_enroll: bool = False  # the organisation requires a second factor, and this person has none yet
+    reads_only: bool = False  # came with a token that lets nothing be done
     expires_in: float = float("inf")  # seconds that the credential was good for when it was looked up
 
     @property

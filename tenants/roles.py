@@ -44,6 +44,7 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 class Right:
     least: Role
     audited: bool = False  # the verb writes a line of the audit log
+    reads: bool = False  # a token that only reads may, too: what a member sees of rooms, messages, people and notices
 
 
 OWNER, ADMIN, MODERATOR, MEMBER, GUEST = Role
@@ -51,11 +52,11 @@ OWNER, ADMIN, MODERATOR, MEMBER, GUEST = Role
 RIGHTS: dict[str, Right] = {
     # Rooms. A private room does not exist for those who are not in it, whatever their role; the audit log is silent
     # about it too.
-    "rooms.listed": Right(GUEST),
-    "rooms.states": Right(GUEST),
-    "rooms.visible": Right(GUEST),
-    "rooms.own": Right(GUEST),
-    "rooms.members": Right(GUEST),
+    "rooms.listed": Right(GUEST, reads=True),
+    "rooms.states": Right(GUEST, reads=True),
+    "rooms.visible": Right(GUEST, reads=True),
+    "rooms.own": Right(GUEST, reads=True),
+    "rooms.members": Right(GUEST, reads=True),
     "rooms.join": Right(GUEST),
     "rooms.leave": Right(GUEST),
     "rooms.open": Right(MEMBER, audited=True),
@@ -69,9 +70,9 @@ RIGHTS: dict[str, Right] = {
     "rooms.announce": Right(MODERATOR),  # post where only announcements are allowed
     # Messages, always in a room that one may see.
     "messages.post": Right(GUEST),
-    "messages.page": Right(GUEST),
-    "messages.since": Right(GUEST),
-    "messages.one": Right(GUEST),
+    "messages.page": Right(GUEST, reads=True),
+    "messages.since": Right(GUEST, reads=True),
+    "messages.one": Right(GUEST, reads=True),
     "messages.edit": Right(GUEST),
     "messages.delete": Right(GUEST, audited=True),
     "messages.react": Right(GUEST),
@@ -79,14 +80,14 @@ RIGHTS: dict[str, Right] = {
     "messages.mark_read": Right(GUEST),
     "messages.moderate": Right(MODERATOR),  # delete what others have said
     # People.
-    "members.listed": Right(GUEST),
+    "members.listed": Right(GUEST, reads=True),
     "members.leave": Right(GUEST, audited=True),
     "members.change_role": Right(ADMIN, audited=True),
     "members.deactivate": Right(ADMIN, audited=True),
     "members.reactivate": Right(ADMIN, audited=True),
     "members.hand_over": Right(OWNER, audited=True),
     "profile.change": Right(GUEST),
-    "presence.room": Right(GUEST),
+    "presence.room": Right(GUEST, reads=True),
     "invitations.make": Right(ADMIN, audited=True),
     "invitations.listed": Right(ADMIN),
     "invitations.revoke": Right(ADMIN, audited=True),
@@ -98,7 +99,7 @@ RIGHTS: dict[str, Right] = {
     "sessions.end": Right(GUEST, audited=True),
     "sessions.end_others": Right(GUEST, audited=True),
     # The organisation.
-    "notices.listed": Right(GUEST),
+    "notices.listed": Right(GUEST, reads=True),
     "notices.mark": Right(GUEST),
     "notices.publish": Right(ADMIN, audited=True),
     "notices.change": Right(ADMIN, audited=True),
@@ -120,11 +121,13 @@ RIGHTS: dict[str, Right] = {
 
 
 def may(actor: Actor, verb: str) -> bool:
-    return Role(actor.role).at_least(RIGHTS[verb].least)
+    return Role(actor.role).at_least(RIGHTS[verb].least) and (RIGHTS[verb].reads or not actor.reads_only)
 
 
 def require(actor: Actor, verb: str) -> None:
-    """Raises the problem 403 `forbidden` for whoever's role the table does not let do this."""
+    """Raises the problem 403 `forbidden` for whoever's role, or token, the table does not let do this."""
+    if actor.reads_only and not RIGHTS[verb].reads:
+        raise Problem(403, "forbidden", _("This token only reads what members see. Use one that may do more."))
     if not may(actor, verb):
         least = RIGHTS[verb].least.label
         raise Problem(403, "forbidden", _("Your role does not allow this. It takes: %(role)s.") % {"role": least})
@@ -140,7 +143,7 @@ def verb(name: str) -> Callable[[Callable[Concatenate[Actor, P], T]], Callable[C
     def declare(function: Callable[Concatenate[Actor, P], T]) -> Callable[Concatenate[Actor, P], T]:
         @wraps(function)
         def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            if actor.role != least:
+            if actor.role != least or actor.reads_only:
                 require(actor, name)
             return function(actor, *args, **kwargs)
 

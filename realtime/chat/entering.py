@@ -29,7 +29,7 @@ def enter_all(wishes: Sequence[Wish]) -> list[Mapping[str, int] | Exception]:
 
 def _answer(wish: Wish, standing: Mapping[tuple[int, str], rooms.At]) -> Mapping[str, int] | Exception:
     try:
-        require(wish.actor, "rooms.join" if wish.joins else "rooms.own")
+        require(wish.actor, "rooms.own")
         found = {address: standing.get((wish.actor.user_id, address)) for address in wish.addresses}
         entered = {address: at.seq for address, at in found.items() if at is not None}
         new = [address for address, at in found.items() if at is None]

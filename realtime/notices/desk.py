@@ -12,6 +12,7 @@ from realtime.nursery import Nursery
 from realtime.protocol import Receipts
 from tenants.actor import Actor
 from tenants.directory import Space
+from tenants.roles import require
 from tenants.schema import in_tenant
 
 PAUSE = 0.2  # seconds in which receipts gather
@@ -29,9 +30,9 @@ class Desk:
         self._nursery = Nursery()
 
     def take(self, actor: Actor, told: Receipts, since: datetime) -> asyncio.Future[None]:
-        """Done when it is written; holds what kept it from that. Everybody may: there is no smaller role than that of
-        the verb `notices.mark`, and what is not for somebody is not written. What is taken back goes to
-        `receipts.mark`."""
+        """Done when it is written; holds what kept it from that. What is not for somebody is not written. What is taken
+        back goes to `receipts.mark`. Raises Problem: forbidden, for a token that only reads."""
+        require(actor, "notices.mark")
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting[actor.organization]
         if not waiting:

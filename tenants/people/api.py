@@ -98,11 +98,13 @@ class InvitationsOut(Schema):
 
 class TokenIn(Schema):
     name: str
+    reads_only: bool = Field(False, description="It lets nothing be done, and sees what members see.")
 
 
 class TokenOut(Schema):
     id: int
     name: str
+    reads_only: bool
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime
@@ -213,7 +215,7 @@ def list_tokens(request: Any, asked: Query[Newest]) -> dict[str, object]:
 @router.post("/tokens", response={201: NewTokenOut}, operation_id="tokens.issue")
 def issue_token(request: Any, body: TokenIn, response: HttpResponse) -> Status[dict[str, object]]:
     """A new token. Its text is in this answer and nowhere else."""
-    row, text = tokens.issue(request.actor, body.name)
+    row, text = tokens.issue(request.actor, body.name, reads_only=body.reads_only)
     response["Cache-Control"] = "no-store"
     return Status(201, _told(row) | {"token": text})
 

@@ -92,8 +92,8 @@ def by_tokens(presented: Sequence[Presented]) -> list[Actor | None]:
         if row is None or user is None:
             found.append(None)
             continue
-        actor = actor_of(each.space, user, token_hash, client=each.client)
-        found.append(replace(actor, expires_in=(row.expires_at - now).total_seconds()))
+        actor, left = actor_of(each.space, user, token_hash, client=each.client), row.expires_at - now
+        found.append(replace(actor, reads_only=row.reads_only, expires_in=left.total_seconds()))
     if seen := [actor.credential for actor in found if actor]:
         with connection.cursor() as cursor:
             cursor.execute(_TOKENS_SEEN, {"hashes": seen, "now": now, "before": now - _SEEN_EVERY})
@@ -105,7 +105,8 @@ def again(actor: Actor) -> Actor | None:
     user = _active().filter(pk=actor.user_id).first()
     if user is None or (actor.proof and not belongs(actor.proof, user)):
         return None
-    return actor_of(actor.organization, user, actor.credential, actor.proof, actor.client_address)
+    now = actor_of(actor.organization, user, actor.credential, actor.proof, actor.client_address)
+    return replace(now, reads_only=actor.reads_only)
 
 
 def sessions_seen(clients: Mapping[str, str]) -> None:
@@ -142,10 +143,10 @@ UPDATE people_token t SET last_used_at = %(now)s FROM seen WHERE t.id = seen.id
 """
 
 
-def issue(user: User, name: str, lifetime: timedelta = LIFETIME) -> tuple[Token, str]:
+def issue(user: User, name: str, lifetime: timedelta = LIFETIME, *, reads_only: bool = False) -> tuple[Token, str]:
     """A new token and its text, which is told this once and never stored."""
-    text = PREFIX + new_secret()
-    row = Token.objects.create(user=user, name=name, token_hash=digest(text), expires_at=timezone.now() + lifetime)
+    text, ends = PREFIX + new_secret(), timezone.now() + lifetime
+    row = Token.objects.create(user=user, name=name, token_hash=digest(text), expires_at=ends, reads_only=reads_only)
     return row, text
 
 

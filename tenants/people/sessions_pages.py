@@ -49,7 +49,8 @@ def make_token(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("usersessions_list")
     try:
-        _row, text = tokens.issue(request.actor, request.POST.get("name", ""))
+        reads_only = request.POST.get("reads_only") == "on"
+        _row, text = tokens.issue(request.actor, request.POST.get("name", ""), reads_only=reads_only)
         return _shown(request, token=text)
     except Problem as problem:
         return _shown(request, refused=problem)

@@ -17,8 +17,9 @@ MOST = 20
 
 @verb("tokens.issue")
 @transaction.atomic
-def issue(actor: Actor, name: str) -> tuple[Token, str]:
-    """A new token of this person and its text, which is told this once."""
+def issue(actor: Actor, name: str, *, reads_only: bool = False) -> tuple[Token, str]:
+    """A new token of this person and its text, which is told this once. `reads_only`: it lets nothing be done, and sees
+    what members see."""
     if not actor.email_verified:
         raise Problem(403, "unverified", _("Verify your e-mail address first; then you can make tokens."))
     name = name.strip()
@@ -29,7 +30,7 @@ def issue(actor: Actor, name: str) -> tuple[Token, str]:
     if user.tokens.count() >= MOST:
         raise Problem(409, "too_many", _("You have %(most)d tokens already; end one first.") % {"most": MOST})
     audit.note(actor, "tokens.issue", name)
-    return credentials.issue(user, name)
+    return credentials.issue(user, name, reads_only=reads_only)
 
 
 @verb("tokens.listed")

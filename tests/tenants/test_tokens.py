@@ -43,6 +43,21 @@ def test_a_token_is_told_once_listed_and_ended(acme: Org, browser: Visitor) -> N
     assert (control.CREDENTIAL, credentials.digest(told["token"])) in ended(acme.space)
 
 
+def test_a_token_that_only_reads_is_made_by_page_and_by_api_and_said_to_be_one(browser: Visitor) -> None:
+    browser.post("/accounts/sessions/tokens/", name="dashboard", reads_only="on")
+    browser.call("POST", "/tokens", {"name": "archive", "reads_only": True})
+    browser.call("POST", "/tokens", {"name": "laptop"})
+
+    listed = browser.call("GET", "/tokens").json()["tokens"]
+
+    assert {each["name"]: each["reads_only"] for each in listed} == {
+        "dashboard": True,
+        "archive": True,
+        "laptop": False,
+    }
+    assert browser.get("/accounts/sessions/").text.count("only reads ·") == 2
+
+
 def test_a_token_has_160_random_bits_and_is_kept_as_a_hash(acme: Org, alice: User) -> None:
     row, text = _token(acme.space, alice)
 
