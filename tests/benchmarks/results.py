@@ -28,6 +28,7 @@ def run(number: int, p99: float, *, cpu: float = 20.0, lost: int = 0, void: Sequ
         "load": 1.0,
         "memory_kib_per_socket": 12.0,
         "memory_kib_per_minute": 0.0,
+        "server_loop_lag_us": {"p50": 1000, "p99": 5000, "max": 20000},
         "timings_us": {"coming in": {"count": 10, "p50": 1000, "p90": 2000, "p99": 3000, "p999": None, "max": 4000}},
         "counts": {"closed with 1012": 3},
         "void": list(void),
