@@ -96,11 +96,12 @@ class Outlet:
 
     def _writes(self, pending: list[tuple[Frame, Audience]]) -> Iterator[int]:
         for batch, only in _batches(pending):
-            cost, listeners = batch.size + WRITE, list(self.live)
+            cost = batch.size + WRITE
+            listeners = [each for each in self.live if only is None or each.user_id in only]
             at_once = max(1, SLICE // cost)
             for start in range(0, len(listeners), at_once):
                 some = listeners[start : start + at_once]
-                self._write_to(some if only is None else [each for each in some if each.user_id in only], batch)
+                self._write_to(some, batch)
                 yield cost * len(some)
 
     def _write_to(self, listeners: list[Listener], batch: Batch) -> None:

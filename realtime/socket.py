@@ -38,8 +38,8 @@ log = logging.getLogger("conclave.socket")
 
 class _Straight:
     """What is looked at for every delivery lies in the object itself: its dict is two more places in memory, and a
-    crowd's do not fit the processor's cache (0.4 of the 2.1 us that a delivery takes outside
-    the kernel: perf, conclave bench fanout --scenarios F)."""
+    crowd's do not fit the processor's cache (0.4 of the 2.1 us that a delivery takes outside the kernel: perf, conclave
+    bench fanout --scenarios F)."""
 
     __slots__ = ("write",)
     write: Callable[[bytes], None] | None

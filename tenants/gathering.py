@@ -62,6 +62,14 @@ class Gathering(Generic[Q, A]):
                 waiting.set_result(found)
 
 
+def alone(answers: Sequence[A | Exception]) -> A:
+    """The answer to somebody who has asked alone: returned, or raised."""
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 def by_person(
     ask: Callable[[Sequence[Actor]], Mapping[int, A]], nothing: Callable[[], A]
 ) -> Callable[[Sequence[Actor]], list[A | Exception]]:

@@ -14,6 +14,7 @@ from realtime.chat import rooms, told
 from realtime.chat.models import Membership, Message, Room
 from realtime.protocol import Refused
 from tenants.actor import Actor
+from tenants.gathering import alone
 from tenants.roles import may, require, verb
 
 # Right, number and row in one statement (four times cheaper than through the ORM). A client_id said before violates
@@ -50,10 +51,7 @@ def post(actor: Actor, command: protocol.Post) -> Posted:
     Raises Refused: empty, bad_text, too_long, rate_limited, not_found (no such room, or not in it), forbidden (it is
     archived, for announcements, or with somebody who is deactivated), unknown.
     """
-    (posted,) = post_all([admit(actor, command)])
-    if isinstance(posted, Exception):
-        raise posted
-    return posted
+    return alone(post_all([admit(actor, command)]))
 
 
 @dataclass(frozen=True, slots=True)

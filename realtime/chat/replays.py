@@ -9,6 +9,7 @@ from realtime.protocol import REPLAY_PAGE, Refused, Replay
 from tenants import abreast
 from tenants.actor import Actor
 from tenants.directory import Space
+from tenants.gathering import alone
 from tenants.roles import require, verb
 
 MOST_REPLAY = 250_000  # characters of text in one replay
@@ -17,10 +18,7 @@ MOST_REPLAY = 250_000  # characters of text in one replay
 @verb("messages.since")
 def since(actor: Actor, room: str, number: int) -> Replay:
     """What changed in a room of one's own after `number`. At most 1,000 changes; `complete` on the last."""
-    (replay,) = since_all([Since(actor, room, number)])
-    if isinstance(replay, Exception):
-        raise replay
-    return replay
+    return alone(since_all([Since(actor, room, number)]))
 
 
 @dataclass(frozen=True, slots=True)

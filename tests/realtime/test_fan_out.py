@@ -154,7 +154,7 @@ async def test_up_to_where_somebody_was_told_is_known_at_any_time() -> None:
             assert outlet.live[ear] == (ear.heard[-1] if ear.heard else 0)
 
 
-async def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -> None:
+def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -> None:
     """On the short way and on the long one, whether somebody has a part already, is meant, or leaves and comes back."""
 
     class Wired(Ear):
@@ -169,7 +169,13 @@ async def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -
         def deliver(self, batch: Batch) -> None:
             self._take(batch.wire)
 
-    outlet, pairs = Outlet("acme", FanOut()), [(Wired(True), Wired(False)) for _ in range(500)]
+    class ByHand(FanOut):
+        """Written when the test says so: nobody leaves between the two of a pair."""
+
+        def due(self, outlet: Outlet, at: float) -> None:
+            pass
+
+    outlet, pairs = Outlet("acme", ByHand()), [(Wired(True), Wired(False)) for _ in range(500)]
     chance, number = Random(8), 0
     for person, pair in enumerate(pairs):
         for ear in pair:
@@ -181,13 +187,11 @@ async def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -
         only = set(chance.sample(range(500), 20)) if chance.random() < 0.2 else None
         outlet.push(change(number) if numbered else Frame(f"signal {number}"), only)
         if chance.random() < 0.5:
-            await asyncio.sleep(0)
-        pair = chance.choice(pairs)
-        for ear in pair:
+            outlet.write(1 << 60)
+            assert outlet.ended()
+        for ear in chance.choice(pairs):
             if outlet.live.pop(ear, None) is None:
                 outlet.live[ear] = number
-    outlet.push(Frame("the last"))
-    await until(lambda: all(ear.taken.endswith(b"the last") for pair in pairs for ear in pair if ear in outlet.live))
     assert all(short.taken == long.taken for short, long in pairs)
     assert len({short.taken for short, _ in pairs}) > 100, "each has a story of its own"
 
@@ -200,6 +204,15 @@ async def test_what_is_for_some_keeps_its_place_among_what_is_for_all() -> None:
     outlet.push(change(3))
     await until(lambda: other.heard == [1, 2, 3])
     assert one.heard == [1, 3]
+
+
+async def test_what_is_for_one_of_a_crowd_takes_the_turn_of_one() -> None:
+    outlet, ears = crowd(FanOut(), 5_000)
+    ears[-1].user_id = 2
+    outlet.push(change(1), only=[2])
+    await asyncio.sleep(0)
+    assert ears[-1].heard == [1], "nobody else was waited for"
+    assert sum(ear.writes for ear in ears) == 1
 
 
 async def test_a_listener_who_fails_ends_nobody_elses_turn(caplog: pytest.LogCaptureFixture) -> None:
