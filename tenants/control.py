@@ -112,10 +112,16 @@ class Watch:
 
 
 def _rows_since(since: datetime | None) -> tuple[datetime, list[Change]]:
+    """And when the database was asked, by its own clock: before it looked."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
         cursor.execute(
-            "SELECT id, key, what, subject FROM tenants_control WHERE at >= %s ORDER BY id", [(since or now) - OVERLAP]
+            """
+            SELECT statement_timestamp(), id, key, what, subject
+            FROM (SELECT) AS asked
+            LEFT JOIN tenants_control ON at >= coalesce(%s, statement_timestamp()) - make_interval(secs => %s)
+            ORDER BY id
+            """,
+            [since, OVERLAP.total_seconds()],
         )
-        return now, [Change(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return rows[0][0], [Change(*row) for _, *row in rows if row[0] is not None]
