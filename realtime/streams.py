@@ -52,7 +52,7 @@ class Stream:
 
     def hold(self, listener: Listener) -> None:
         """From now on keep for this listener what is told, until it goes live."""
-        self._outlet.live.pop(listener, None)
+        self._outlet.leave(listener)
         self._joining[listener] = []
 
     def go_live(self, listener: Listener, through: int) -> bool:
@@ -70,7 +70,7 @@ class Stream:
         del self._joining[listener]
         rest = Batch(kept).after(through)
         through = (rest and rest.last) or through
-        self._outlet.live[listener] = through
+        self._outlet.enter(listener, through)
         if rest:  # it may fall behind by this very write, and has been told it
             listener.deliver(rest)
         if self.through is None:
@@ -84,18 +84,18 @@ class Stream:
 
     def fall_behind(self, listener: Listener) -> int | None:
         """It takes no more for now. Returns up to where it has been told everything; None: it was not live."""
-        told = self._outlet.live.pop(listener, None)
+        told = self._outlet.leave(listener)
         self._forget_if_deserted()
         return told
 
     def drop(self, listener: Listener) -> None:
-        self._outlet.live.pop(listener, None)
+        self._outlet.leave(listener)
         self._joining.pop(listener, None)
         self._forget_if_deserted()
 
     @property
     def is_deserted(self) -> bool:
-        return not self._outlet.live and not self._joining
+        return not self._outlet.is_heard and not self._joining
 
     def _forget_if_deserted(self) -> None:
         if self.is_deserted:
@@ -112,7 +112,7 @@ class Stream:
         if not control.fresh():
             return  # rights may have ended unseen; what is numbered is repaired when control can be read again
         if number == EPHEMERAL:
-            if self._outlet.live and text is not None:
+            if self._outlet.is_heard and text is not None:
                 self._outlet.push(Frame(text), only)
         elif self.through is None or number > self.through:
             self._known = max(self._known, number)

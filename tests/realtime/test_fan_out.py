@@ -32,7 +32,8 @@ class Counting(Ear):
 
 def crowd(turns: FanOut, size: int, key: str = "acme") -> tuple[Outlet, list[Counting]]:
     outlet, ears = Outlet(key, turns), [Counting() for _ in range(size)]
-    outlet.live |= dict.fromkeys(ears, 0)
+    for ear in ears:
+        outlet.enter(ear, 0)
     return outlet, ears
 
 
@@ -68,7 +69,8 @@ async def test_a_busy_group_rests_and_then_writes_what_has_come(monkeypatch: pyt
 
     monkeypatch.setattr(fan_out, "perf_counter", lambda: now)
     outlet, ears = Outlet("acme", FanOut()), [Slow() for _ in range(3)]
-    outlet.live |= dict.fromkeys(ears, 0)
+    for ear in ears:
+        outlet.enter(ear, 0)
     outlet.push(change(1))
     await until(lambda: all(ear.heard == [1] for ear in ears))
     for number in (2, 3, 4):
@@ -124,7 +126,7 @@ async def test_who_leaves_while_a_crowd_is_written_to_hears_nothing_more() -> No
     await asyncio.sleep(0)
     late = ears[-1]
     assert not late.heard
-    del outlet.live[late]
+    outlet.leave(late)
     await until(lambda: all(ear.heard for ear in ears[:-1]))
     assert late.heard == []
 
@@ -132,7 +134,7 @@ async def test_who_leaves_while_a_crowd_is_written_to_hears_nothing_more() -> No
 async def test_who_has_it_already_is_not_told_again() -> None:
     outlet, (ear,) = crowd(FanOut(), 1)
     ahead = Counting()
-    outlet.live[ahead] = 2
+    outlet.enter(ahead, 2)
     for number in (1, 2, 3):
         outlet.push(change(number))
     outlet.push(Frame("typing"))
@@ -151,49 +153,59 @@ async def test_up_to_where_somebody_was_told_is_known_at_any_time() -> None:
             outlet.push(change(number))
         await asyncio.sleep(0)
         for ear in chance.sample(ears, 20):
-            assert outlet.live[ear] == (ear.heard[-1] if ear.heard else 0)
+            told = outlet.leave(ear)
+            assert told == (ear.heard[-1] if ear.heard else 0)
+            outlet.enter(ear, told)
 
 
-def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not() -> None:
-    """On the short way and on the long one, whether somebody has a part already, is meant, or leaves and comes back."""
+class Wired(Ear):
+    """Takes frames as they go over the wire, by the short way or the long one."""
 
-    class Wired(Ear):
-        def __init__(self, short: bool) -> None:
-            super().__init__()
-            self.taken = b""
-            self.write = self._take if short else None
+    def __init__(self, short: bool) -> None:
+        super().__init__()
+        self.taken = b""
+        self.write = self._take if short else None
 
-        def _take(self, frames: bytes) -> None:
-            self.taken += frames
+    def _take(self, frames: bytes) -> None:
+        self.taken += frames
 
-        def deliver(self, batch: Batch) -> None:
-            self._take(batch.wire)
+    def deliver(self, batch: Batch) -> None:
+        self._take(batch.wire)
 
-    class ByHand(FanOut):
-        """Written when the test says so: nobody leaves between the two of a pair."""
 
-        def due(self, outlet: Outlet, at: float) -> None:
-            pass
+class ByHand(FanOut):
+    """Written when the test says so: nobody leaves between the two of a pair."""
 
-    outlet, pairs = Outlet("acme", ByHand()), [(Wired(True), Wired(False)) for _ in range(500)]
+    def due(self, outlet: Outlet, at: float) -> None:
+        pass
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(together: bool) -> None:
+    """On the short way and on the long one, whether somebody has a part already, is meant, or leaves and comes back; in
+    one group, and in two: where all have the short way, nobody is looked at."""
+    outlets = [Outlet("acme", ByHand()) for _ in range(1 if together else 2)]
+    pairs = [((outlets[0], Wired(True)), (outlets[-1], Wired(False))) for _ in range(500)]
     chance, number = Random(8), 0
     for person, pair in enumerate(pairs):
-        for ear in pair:
+        for outlet, ear in pair:
             ear.user_id = person
-            outlet.live[ear] = 30 if person % 7 == 0 else 0
+            outlet.enter(ear, 30 if person % 7 == 0 else 0)
     for _ in range(300):
         numbered = chance.random() < 0.7
         number += numbered
         only = set(chance.sample(range(500), 20)) if chance.random() < 0.2 else None
-        outlet.push(change(number) if numbered else Frame(f"signal {number}"), only)
-        if chance.random() < 0.5:
-            outlet.write(1 << 60)
-            assert outlet.ended()
-        for ear in chance.choice(pairs):
-            if outlet.live.pop(ear, None) is None:
-                outlet.live[ear] = number
-    assert all(short.taken == long.taken for short, long in pairs)
-    assert len({short.taken for short, _ in pairs}) > 100, "each has a story of its own"
+        writes, all_of_it = chance.random() < 0.5, together or chance.random() < 0.5
+        for outlet in outlets:
+            outlet.push(change(number) if numbered else Frame(f"signal {number}"), only)
+            if writes:
+                outlet.write(1 << 60 if all_of_it else 1)  # or a slice: somebody leaves in the middle
+                outlet.ended()
+        for outlet, ear in chance.choice(pairs):
+            if outlet.leave(ear) is None:
+                outlet.enter(ear, number)
+    assert all(short.taken == long.taken for (_, short), (_, long) in pairs)
+    assert len({short.taken for (_, short), _ in pairs}) > 100, "each has a story of its own"
 
 
 async def test_what_is_for_some_keeps_its_place_among_what_is_for_all() -> None:
@@ -218,9 +230,9 @@ async def test_what_is_for_one_of_a_crowd_takes_the_turn_of_one() -> None:
 async def test_a_listener_who_fails_ends_nobody_elses_turn(caplog: pytest.LogCaptureFixture) -> None:
     turns = FanOut()
     bad, good = Outlet("acme", turns), Outlet("globex", turns)
-    bad.live[Bad()] = 0
+    bad.enter(Bad(), 0)
     ear = Ear()
-    good.live[ear] = 0
+    good.enter(ear, 0)
     bad.push(change(1))
     good.push(change(1))
     await until(lambda: ear.heard == [1])
