@@ -132,7 +132,8 @@ def warnings(result: Mapping[str, Any]) -> Iterator[str]:
     rounds = min((len(own) for own in measured(result).values()), default=0)
     if rounds < FEWEST:
         yield f"{rounds} rounds are too few to call a difference one: {FEWEST} are needed. Brackets are least and most."
-    yield "Not measured: the event-loop lag of the server, which tells it to nobody."
+    if any(run["server_loop_lag_us"] is None for own in result["runs"].values() for run in own):
+        yield "Not measured: the event-loop lag of the server, which tells it to nobody."
 
 
 def told(interval: Interval | None) -> str:

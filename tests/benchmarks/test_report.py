@@ -60,13 +60,20 @@ def test_both_reports_say_the_same_and_the_page_needs_nothing_from_elsewhere(tmp
     for said in (page, text):
         assert "p99: redis to postgres 0.50: less." in said
         assert "conclave bench broadcast --seed 1" in said
-        assert "Not measured: the event-loop lag" in said
+        assert "event loop late, p99, ms" in said
+        assert "Not measured: the event-loop lag" not in said
         assert "closed with 1012" in said
     assert page.count("<svg") == 4, "the distribution, the costs, and a timeline of each"
     assert "restart-broker" in page
     bars, names = (set(re.findall(rf'<{what}[^>]*class="(?:bar )?(c1\d)"', page)) for what in ("rect", "li"))
     assert bars == names, "a bar has the colour of its name"
     assert not re.search(r"https?://|<script|@import|url\(", page)
+
+
+def test_a_server_that_does_not_tell_how_late_its_event_loop_was_is_named_for_it() -> None:
+    silent = rounds(*STEADY)
+    silent[0]["server_loop_lag_us"] = None
+    assert "Not measured: the event-loop lag" in report.markdown(result(redis=silent))
 
 
 def test_a_void_round_is_told_with_its_reason_and_does_not_count() -> None:
