@@ -1,71 +1,24 @@
-"""What processes cost, as the kernel counts it: nanoseconds on a processor, pages of memory."""
+"""What components cost while something goes on: nanoseconds on a processor, pages of memory."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Thread
 
-PROC = Path("/proc")
-GONE = (FileNotFoundError, ProcessLookupError, PermissionError, OSError)
-LOOKS_EVERY = 0.25  # seconds
+from benchmarks.processes import Spent, memory, spent
 
-REMEMBERING = (
-    "server",
-    "broker",
-    "generator",
-)  # whose memory is told; a database's is mostly shared, and slow to count
+LOOKS_EVERY = 0.25  # seconds
+# Whose memory is told; a database's is mostly shared, and slow to count.
+REMEMBERING = ("server", "broker", "generator")
 
 Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
-Which = tuple[int, int]  # process and thread
-
-
-def tree(root: int) -> Iterator[int]:
-    """A process and all its descendants."""
-    yield root
-    with suppress(*GONE):
-        for thread in PROC.joinpath(str(root), "task").iterdir():
-            with suppress(*GONE):
-                for child in thread.joinpath("children").read_text().split():
-                    yield from tree(int(child))
-
-
-def words(pid: int) -> list[str]:
-    """The command line of a process."""
-    with suppress(*GONE):
-        return PROC.joinpath(str(pid), "cmdline").read_text().split("\0")
-    return []
-
-
-def spent(pids: Sequence[int]) -> dict[Which, int]:
-    """Nanoseconds of every thread that lives."""
-    found = {}
-    for pid in {each for root in pids for each in tree(root)}:
-        with suppress(*GONE):
-            for thread in PROC.joinpath(str(pid), "task").iterdir():
-                with suppress(*GONE):
-                    found[pid, int(thread.name)] = int(thread.joinpath("schedstat").read_text().split()[0])
-    return found
-
-
-def memory(pids: Sequence[int]) -> int:
-    """KiB that these processes have for themselves: what they share does not grow with what they do."""
-    return sum(_private(pid) for pid in {each for root in pids for each in tree(root)})
-
-
-def _private(pid: int) -> int:
-    with suppress(*GONE):
-        lines = PROC.joinpath(str(pid), "smaps_rollup").read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
-    return 0
 
 
 @dataclass(slots=True)
 class Look:
     at: int
     cpu: dict[str, float]  # seconds so far, by component
-    generator: dict[Which, int]  # nanoseconds so far, by thread
+    generator: Spent  # nanoseconds so far, by thread
     memory: dict[str, int]  # KiB
 
 
@@ -75,7 +28,7 @@ class Meter:
 
     roots: Callable[[], Roots]
     looks: list[Look] = field(default_factory=list)
-    _seen: dict[str, dict[Which, int]] = field(default_factory=dict)
+    _seen: dict[str, Spent] = field(default_factory=dict)
     _over: Event = field(default_factory=Event)
 
     def __enter__(self) -> "Meter":
@@ -98,7 +51,11 @@ class Meter:
                 time.monotonic_ns(),
                 {component: sum(used.values()) / 1e9 for component, used in self._seen.items()},
                 dict(self._seen.get("generator", {})),
-                {component: memory(roots[component]) for component in REMEMBERING if component in roots},
+                {
+                    component: memory(roots[component], kind="Private_")
+                    for component in REMEMBERING
+                    if component in roots
+                },
             )
         )
 

@@ -14,9 +14,9 @@ import psycopg
 import redis
 
 from benchmarks.fanout.dialects import Person, Space
-from benchmarks.fanout.processes import tree, words
 from benchmarks.fanout.scenarios import MANY, ONE
 from benchmarks.fanout.subjects import Helper, Installation
+from benchmarks.processes import tree, words
 from infra.local import CannotStart, Postgres, Valkey
 from realtime.layers import LAYERS
 from saas.own_server import Own, server_of_its_own

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 
-from benchmarks.costs import Roots, tree, words
+from benchmarks.costs import Roots
+from benchmarks.processes import tree, words
 from benchmarks.scenario import Scenario
 from infra.local import Postgres, Valkey
 from infra.place import CannotStart

@@ -10,10 +10,11 @@ from typing import Any
 
 from benchmarks.fanout.dialects import Conclave, Dialect
 from benchmarks.fanout.judge import Failed, Judge, judging
-from benchmarks.fanout.processes import Clock, cores, keep_on, memory
+from benchmarks.fanout.processes import Clock, cores, keep_on
 from benchmarks.fanout.progress import say
 from benchmarks.fanout.scenarios import IDLE, ONE
 from benchmarks.fanout.subjects import Machine, Running, Subject
+from benchmarks.processes import memory
 
 STEPS = 10
 AT_ONCE = 32  # handshakes under way
@@ -86,7 +87,7 @@ def _slope(running: Running, dialect: Dialect) -> tuple[float, Entry]:
         for connected in range(step, ONE.people + 1, step):
             entries.append(_enter(judge, clock, step))
             judge.settle()
-            points.append((connected, memory(running.roots["server"])))
+            points.append((connected, memory(running.roots["server"], kind="Pss:")))
     return statistics.linear_regression(*zip(*points, strict=True)).slope, _sum(entries[1:])
 
 

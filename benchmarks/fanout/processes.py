@@ -1,50 +1,13 @@
-"""What processes cost, as the kernel counts it: nanoseconds on a processor, pages of memory. And where they run."""
+"""What the processes of a subject cost between two looks, and where they run."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
-PROC = Path("/proc")
+from benchmarks.processes import PROC, Spent, spent, threads
 
 Role = str  # server, broker, database
 Roots = Mapping[Role, Sequence[int]]  # the processes that were started for it; their descendants count with them
-Spent = dict[tuple[int, int], int]  # nanoseconds by process and thread
-GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
-
-
-def tree(root: int) -> Iterator[int]:
-    """A process and all its descendants."""
-    yield root
-    with suppress(*GONE):
-        for thread in PROC.joinpath(str(root), "task").iterdir():
-            with suppress(*GONE):
-                for child in thread.joinpath("children").read_text().split():
-                    yield from tree(int(child))
-
-
-def threads(roots: Sequence[int]) -> Iterator[tuple[int, int]]:
-    for root in roots:
-        for pid in tree(root):
-            with suppress(*GONE):
-                yield from [(pid, int(name)) for name in os.listdir(PROC / str(pid) / "task")]
-
-
-def words(pid: int) -> list[str]:
-    """The command line of a process."""
-    with suppress(*GONE):
-        return PROC.joinpath(str(pid), "cmdline").read_text().split("\0")
-    return []
-
-
-def spent(roots: Sequence[int]) -> Spent:
-    """Of every thread that lives. One that comes and goes between two looks is missed: no subject has any."""
-    found: Spent = {}
-    for pid, thread in threads(roots):
-        with suppress(*GONE):
-            told = PROC.joinpath(str(pid), "task", str(thread), "schedstat").read_text()
-            found[pid, thread] = int(told.split()[0])
-    return found
 
 
 class Clock:
@@ -79,19 +42,6 @@ def busy(core: int | None) -> tuple[int, int]:
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
-def memory(roots: Sequence[int]) -> int:
-    """KiB that these processes take, what they share divided among those who share it."""
-    return sum(_proportional(pid) for root in roots for pid in tree(root))
-
-
-def _proportional(pid: int) -> int:
-    with suppress(*GONE):
-        for line in PROC.joinpath(str(pid), "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
-
-
 def cores() -> tuple[int | None, int | None]:
     """One for the subjects, another one for the judge; none where there is only one."""
     have = sorted(os.sched_getaffinity(0))
@@ -104,5 +54,5 @@ def keep_on(core: int | None, roots: Roots) -> None:
         return
     for pids in roots.values():
         for _, thread in threads(pids):
-            with suppress(*GONE):
+            with suppress(OSError):
                 os.sched_setaffinity(thread, {core})

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 
-from benchmarks.costs import Meter, slope, tree
+from benchmarks.costs import Meter, slope
+from benchmarks.processes import tree
 
 BUSY = "import time\nends = time.monotonic() + 30\nwhile time.monotonic() < ends: pass"
 
