@@ -9,42 +9,14 @@ import pytest
 from django.db import OperationalError, connection
 
 from realtime.chat import changes, hosting, listening, messages, replays, rooms
-from realtime.chat.models import Message, Room
-from realtime.protocol import Changed, Delete, Edit, Post, React, Reaction, Refused
+from realtime.chat.models import Message
+from realtime.protocol import Edit, Post, React, Refused
 from realtime.socket import answering
-from tenants.people.models import AuditEntry, Role
-from tenants.problems import Problem
 from tenants.schema import entered
-from tests.cast import Member, Org
+from tests.cast import Org
 from tests.clients import nothing_for, opened
+from tests.realtime.changing import delete, edit, posted, react, say, seq_of
 from tests.running import Running
-
-
-def say(org: Org, who: Member, text: str, room: str = "general") -> int:
-    return posted(org, who, Post(room=room, client_id=messages.new_client_id(), message=text)).event.seq
-
-
-def posted(org: Org, who: Member, command: Post) -> messages.Posted:
-    return org.inside(messages.post, who.actor, command)
-
-
-def edit(org: Org, who: Member, seq: int, text: str, room: str = "general") -> Changed:
-    return org.inside(changes.edit, who.actor, Edit(room=room, seq=seq, message=text))
-
-
-def delete(org: Org, who: Member, seq: int, room: str = "general") -> Changed:
-    return org.inside(changes.delete, who.actor, Delete(room=room, seq=seq))
-
-
-def react(
-    org: Org, who: Member, seq: int, emoji: str = "👍", *, remove: bool = False, room: str = "general"
-) -> Changed:
-    return org.inside(changes.react, who.actor, React(room=room, seq=seq, emoji=emoji, remove=remove))
-
-
-def seq_of(org: Org, room: str = "general") -> int:
-    return org.inside(lambda: Room.objects.get(address=room).seq)
-
 
 # Seen live, seen later.
 
@@ -191,91 +163,6 @@ def test_a_post_that_is_repeated_after_its_deletion_stays_deleted(acme: Org) -> 
     assert (again.is_new, again.event.seq, again.event.deleted, again.event.message) == (False, seq, True, "")
 
 
-# Who may.
-
-
-def test_nobody_edits_what_somebody_else_has_said(acme: Org) -> None:
-    bob, moderator = acme.add("bob"), acme.add("carol", Role.MODERATOR)
-    seq = say(acme, bob, "bob's own words")
-    for other in (acme.owner, moderator, acme.add("dave")):
-        with pytest.raises(Refused) as refused:
-            edit(acme, other, seq, "other words")
-        assert refused.value.code == "forbidden"
-    assert edit(acme, bob, seq, "my words").message == "my words"
-
-
-def test_members_delete_their_own_moderators_anybodys_and_that_is_audited(acme: Org, globex: Org) -> None:
-    bob, moderator = acme.add("bob"), acme.add("carol", Role.MODERATOR)
-    seq, own = say(acme, bob, "rude words"), say(acme, bob, "regretted")
-    with pytest.raises(Problem) as refused:
-        delete(acme, acme.add("dave"), seq)
-    assert refused.value.code == "forbidden"
-    assert delete(acme, bob, own).deleted
-    assert delete(acme, moderator, seq).deleted
-    lines = acme.inside(lambda: list(AuditEntry.objects.filter(what="messages.delete").values()))
-    assert [(line["name"], line["whom"], line["detail"]) for line in lines] == [
-        ("carol", "bob", {"room": "general", "seq": seq})
-    ]
-    assert globex.inside(lambda: AuditEntry.objects.filter(what="messages.delete").count()) == 0
-
-
-def test_the_audit_log_is_silent_about_what_is_deleted_in_private(acme: Org) -> None:
-    bob, moderator = acme.add("bob"), acme.add("carol", Role.MODERATOR)
-    room = acme.inside(lambda: rooms.open(bob.actor, "Board", private=True).room)
-    seq = say(acme, bob, "rude words", room)
-    with pytest.raises(Refused) as refused:
-        delete(acme, moderator, seq, room)
-    assert refused.value.code == "not_found"
-    acme.inside(lambda: hosting.invite(bob.actor, room, [moderator.actor.user_id]))
-    assert delete(acme, moderator, seq, room).deleted
-    assert not acme.inside(lambda: AuditEntry.objects.filter(what="messages.delete").exists())
-
-
-def test_who_is_not_in_a_room_changes_nothing_there(acme: Org, globex: Org) -> None:
-    """Not even in a public one that they may read; and people of another organisation do not find it at all."""
-    bob = acme.add("bob")
-    acme.inside(lambda: rooms.open(acme.owner.actor, "Plans", "plans"))
-    globex.inside(lambda: rooms.open(globex.owner.actor, "Plans", "plans"))
-    seq = say(acme, acme.owner, "of acme", "plans")
-    assert say(globex, globex.owner, "of globex", "plans") == seq
-    for change in (
-        lambda: edit(acme, bob, seq, "x", "plans"),
-        lambda: delete(acme, bob, seq, "plans"),
-        lambda: react(acme, bob, seq, room="plans"),
-    ):
-        with pytest.raises(Refused) as refused:
-            change()
-        assert refused.value.code == "not_found"
-    edit(globex, globex.owner, seq, "changed in globex", "plans")
-    assert acme.inside(messages.one, bob.actor, "plans", seq).message == "of acme"
-
-
-def test_nothing_changes_in_an_archived_room(acme: Org) -> None:
-    acme.inside(lambda: rooms.open(acme.owner.actor, "Plans", "plans"))
-    seq = say(acme, acme.owner, "over", "plans")
-    acme.inside(lambda: hosting.archive(acme.owner.actor, "plans"))
-    for change in (
-        lambda: edit(acme, acme.owner, seq, "x", "plans"),
-        lambda: delete(acme, acme.owner, seq, "plans"),
-        lambda: react(acme, acme.owner, seq, room="plans"),
-    ):
-        with pytest.raises(Refused, match="forbidden"):
-            change()
-    assert seq_of(acme, "plans") == seq
-
-
-def test_who_changes_too_fast_is_told_when_to_come_back(acme: Org) -> None:
-    seq = say(acme, acme.owner, "hello")
-
-    def flicker() -> None:
-        for number in range(200):
-            react(acme, acme.owner, seq, remove=number % 2 == 1)
-
-    with pytest.raises(Refused) as refused:
-        flicker()
-    assert (refused.value.code, refused.value.retry_after is not None) == ("rate_limited", True)
-
-
 # Numbers.
 
 
@@ -329,74 +216,6 @@ def test_a_change_lost_on_the_way_is_answered_as_unknown_to_who_asked() -> None:
     with pytest.raises(Refused) as refused, answering("mine"):
         raise OperationalError("the connection is gone")
     assert (refused.value.code, refused.value.id, refused.value.retry_after) == ("unknown", "mine", 1.0)
-
-
-# Reactions.
-
-
-@pytest.mark.parametrize(
-    "emoji",
-    ["👍", "👍🏽", "❤️", "❤", "🏳️‍🌈", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👨‍👩‍👧‍👦", "🕵🏽‍♂️", "#️⃣", "7⃣", "☀️", "™️", "‼️", "〰️", "🫨", "↔️", "▪️"],
-)
-def test_an_emoji_is_a_reaction(acme: Org, emoji: str) -> None:
-    say(acme, acme.owner, "hello")
-    assert react(acme, acme.owner, 1, emoji).reactions == [Reaction(emoji=emoji, users=[acme.owner.actor.user_id])]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "a",
-        "+1",
-        ":+1:",
-        "1",
-        "<",
-        "=",
-        "👍👎",
-        "👍 ",
-        "\u202e",
-        "\u200d",
-        "\ufe0f",
-        "🏽a",
-        "🇩",
-        "👍\u202e",
-        "é",
-        "👍\n",
-    ],
-)
-def test_anything_else_is_not(acme: Org, text: str) -> None:
-    say(acme, acme.owner, "hello")
-    with pytest.raises(Refused) as refused:
-        react(acme, acme.owner, 1, text)
-    assert refused.value.code == "bad_command"
-
-
-def test_reactions_keep_the_order_in_which_they_came(acme: Org) -> None:
-    bob, carol = acme.add("bob"), acme.add("carol")
-    seq = say(acme, acme.owner, "hello")
-    for who, emoji in ((bob, "🎉"), (carol, "👍"), (bob, "👍"), (bob, "❤️"), (carol, "🎉")):
-        heard = react(acme, who, seq, emoji).reactions
-    one, other = bob.actor.user_id, carol.actor.user_id
-    expected = [
-        Reaction(emoji="🎉", users=[one, other]),
-        Reaction(emoji="👍", users=[other, one]),
-        Reaction(emoji="❤️", users=[one]),
-    ]
-    assert heard == expected
-    assert acme.inside(messages.one, bob.actor, "general", seq).reactions == expected
-    assert react(acme, bob, seq, "❤️", remove=True).reactions == expected[:2]
-
-
-def test_a_message_takes_so_many_different_emoji(acme: Org) -> None:
-    bob = acme.add("bob")
-    seq = say(acme, acme.owner, "hello")
-    emoji = [chr(0x1F600 + number) for number in range(changes.MOST_EMOJI)]
-    for number, each in enumerate(emoji):
-        react(acme, (bob, acme.owner)[number % 2], seq, each)
-    with pytest.raises(Refused, match="forbidden"):
-        react(acme, acme.add("carol"), seq, "🎉")
-    assert len(react(acme, acme.add("dave"), seq, emoji[0]).reactions or []) == changes.MOST_EMOJI
 
 
 # REST.
