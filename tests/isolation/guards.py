@@ -226,6 +226,11 @@ GUARDS = [
         "a_notice_from_somebody_who_is_no_admin",
     ),
     Guard(
+        "a token that only reads does nothing",
+        of(roles, "require", lambda actor, verb, ask=roles.require: ask(_as_if_writing(actor), verb)),
+        "a_notice_by_a_token_that_only_reads",
+    ),
+    Guard(
         "a notice is heard by those whom it is for",
         of(notices, "hearers", lambda row: None),
         "a_notice_for_somebody_else",
@@ -284,6 +289,12 @@ def _as_if_active(space: Any) -> Any:
     from dataclasses import replace
 
     return replace(space, state="active") if space else None
+
+
+def _as_if_writing(actor: Actor) -> Actor:
+    from dataclasses import replace
+
+    return replace(actor, reads_only=False)
 
 
 def _as_member(actor: Actor) -> Actor:

@@ -41,6 +41,20 @@ async def a_token_of_somebody_deactivated(ring: Ring) -> None:
 
 
 @attempt
+async def a_notice_by_a_token_that_only_reads(ring: Ring) -> None:
+    """The owner's, whose other token may."""
+    org = founds("readers", owner="carol")
+    _, reading = org.inside(
+        lambda: credentials.issue(User.objects.get(pk=org.owner.actor.user_id), "reads", reads_only=True)
+    )
+    assert org.owner.token
+    for token, status in ((org.owner.token, 201), (reading, 403)):
+        with ring.site.client(org.space.slug, token=token) as http:
+            assert http.get("/api/v1/rooms").status_code == 200
+            assert http.post("/api/v1/notices", json={"message": "lunch"}).status_code == status
+
+
+@attempt
 async def a_ticket_at_the_other_organisation(ring: Ring) -> None:
     def try_both() -> tuple[int | None, int | None]:
         cookie = tickets.leave(ring.ours.org.space, ring.alice.actor.user_id)
