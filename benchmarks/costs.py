@@ -1,17 +1,15 @@
 """What components cost while something goes on: nanoseconds on a processor, pages of memory."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from benchmarks.processes import Spent, memory, spent
+from benchmarks.processes import Roots, Spent, memory, spent
 
 LOOKS_EVERY = 0.25  # seconds
 # Whose memory is told; a database's is mostly shared, and slow to count.
 REMEMBERING = ("server", "broker", "generator")
-
-Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
 
 
 @dataclass(slots=True)

@@ -25,8 +25,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.circumstances import certificate
 from benchmarks.client import Address, Ears, Hear, Refused, Socket
-from benchmarks.fanout.processes import Clock, Roots
+from benchmarks.fanout.processes import Clock
 from benchmarks.neighbour import neighbour
+from benchmarks.processes import Roots
 from benchmarks.signup import Failed, Server, _slug
 
 PAUSE, SPREAD, EACH = 0.2, 0.6, 0.0005  # seconds, as realtime/static/notices/receipts.js waits before it tells

@@ -1,11 +1,13 @@
 """Processes and their descendants, as the kernel tells of them in /proc. One that ends meanwhile is left out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
+
+Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
 Spent = dict[tuple[int, int], int]  # nanoseconds on a processor, by process and thread
 
 
@@ -37,7 +39,7 @@ def words(pid: int) -> list[str]:
 
 
 def spent(roots: Sequence[int]) -> Spent:
-    """So far, of every thread that lives."""
+    """So far, of every thread that lives. One that comes and goes between two looks is missed."""
     found: Spent = {}
     for pid, thread in threads(roots):
         with suppress(OSError):

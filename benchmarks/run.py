@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 from benchmarks import lag
 from benchmarks.circumstances import ROOT
-from benchmarks.costs import Meter, Roots, slope
+from benchmarks.costs import Meter, slope
 from benchmarks.measuring.accounts import Account, Said
 from benchmarks.measuring.histogram import Histogram
 from benchmarks.measuring.reckoning import Reckoning, counts, reckon, summary, timings
 from benchmarks.plan import Plan
+from benchmarks.processes import Roots
 from benchmarks.scenario import Fault, Scenario
 from benchmarks.world import SECOND
 

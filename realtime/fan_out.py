@@ -114,27 +114,29 @@ class Outlet:
         for batch, only in _batches(pending):
             cost = batch.size + WRITE
             at_once = max(1, SLICE // cost)
-            crowd = self._all_by_the_short_way() if only is None and batch.first is None else None
-            if crowd is not None:
-                listeners, ways = crowd
+            ways: list[Write] | None = None
+            if only is None and batch.first is None:
+                listeners, ways = self._everybody()
             else:
                 listeners = [each for each in self._live if only is None or each.user_id in only]
             for start in range(0, len(listeners), at_once):
                 some = slice(start, start + at_once)
-                if crowd is not None and crowd is self._crowd:  # nobody has come or gone: nobody is looked at
+                if ways and self._crowd and ways is self._crowd[1]:  # nobody has come or gone: nobody is looked at
                     for write in ways[some]:
                         write(batch.wire)
                 else:
                     self._write_to(listeners[some], batch)
                 yield cost * min(at_once, len(listeners) - start)
 
-    def _all_by_the_short_way(self) -> tuple[list[Listener], list[Write]] | None:
-        """None: somebody has none."""
-        if self._crowd is None:
-            listeners = list(self._live)
-            ways = [way for each in listeners if (way := each.write) is not None]
-            if len(ways) == len(listeners):
-                self._crowd = listeners, ways
+    def _everybody(self) -> tuple[list[Listener], list[Write] | None]:
+        """And their short ways; None: somebody has none, or not yet."""
+        if self._crowd is not None:
+            return self._crowd
+        listeners = list(self._live)
+        ways = [way for each in listeners if (way := each.write) is not None]
+        if len(ways) < len(listeners):
+            return listeners, None
+        self._crowd = listeners, ways
         return self._crowd
 
     def _write_to(self, listeners: list[Listener], batch: Batch) -> None:

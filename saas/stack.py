@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 
-from benchmarks.costs import Roots
-from benchmarks.processes import tree, words
+from benchmarks.processes import Roots, tree, words
 from benchmarks.scenario import Scenario
 from infra.local import Postgres, Valkey
 from infra.place import CannotStart

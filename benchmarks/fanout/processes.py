@@ -1,13 +1,11 @@
 """What the processes of a subject cost between two looks, and where they run."""
 
 import os
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from benchmarks.processes import PROC, Spent, spent, threads
+from benchmarks.processes import PROC, Roots, Spent, spent, threads
 
 Role = str  # server, broker, database
-Roots = Mapping[Role, Sequence[int]]  # the processes that were started for it; their descendants count with them
 
 
 class Clock:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from benchmarks.circumstances import ROOT
 from benchmarks.fanout.dialects import Conclave, Dialect, Nats, Nchan, Rooms, SocketIO, Space
 from benchmarks.fanout.judge import Failed, cache
-from benchmarks.fanout.processes import Roots
+from benchmarks.processes import Roots
 
 PEERS = Path(__file__).parent / "peers"
 LAYERS = ("redis", "postgres", "memory", "channels-redis", "channels-redis-pubsub", "channels-postgres")
