@@ -32,9 +32,9 @@ class Broker(ABC):
         """One reason less to hear what is published to this address. Never raises."""
 
     @abstractmethod
-    def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
+    def publish(self, to: Address, body: bytes, *, at_once: bool = True) -> asyncio.Future[None]:
         """Sends it after all that this loop has published before, without waiting. The future is done when the broker
-        has it, or holds what kept it from that."""
+        has it, or holds what kept it from that. Unless it is to go `at_once`, it may rest first (layers/pacing.py)."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -94,7 +94,7 @@ class FanOutChannelLayer(BaseChannelLayer, ABC):
 
     async def group_send(self, group: str, message: Message) -> None:
         """Members whose mailbox is full do not get it."""
-        await self.publish(group, message)
+        await self._publish(group, message, at_once=True)
 
     # Fan-out.
 
@@ -113,10 +113,14 @@ class FanOutChannelLayer(BaseChannelLayer, ABC):
 
     def publish(self, group: str, message: Message) -> asyncio.Future[None]:
         """group_send without waiting, after all that was published before. The future is done when the broker has the
-        event, or holds what kept it from that: whoever lets go of it must have looked."""
+        event, or holds what kept it from that: whoever lets go of it must have looked. Where much is published, other
+        processes hear it up to ten milliseconds later, with what comes meanwhile."""
+        return self._publish(group, message, at_once=False)
+
+    def _publish(self, group: str, message: Message, *, at_once: bool) -> asyncio.Future[None]:
         require_group(group)
         body, post = packed(message), self._post()
-        published = post.broker.publish(Address(Kind.GROUP, group), body)
+        published = post.broker.publish(Address(Kind.GROUP, group), body, at_once=at_once)
         post.mailboxes.hand(group, message)
         return published
 

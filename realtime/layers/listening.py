@@ -91,12 +91,16 @@ class Listener:
             if not self._something_came and link.is_free:  # else what is under way says how it fares
                 await link.execute("SELECT 1")
 
-    def _hear(self, payload: str) -> None:
+    def _hear(self, bundle: str) -> None:
         self._something_came = True
+        for text in bundle.split("\n"):
+            self._hear_one(text)
+
+    def _hear_one(self, text: str) -> None:
         try:
-            heard = Heard.parse(payload)
+            heard = Heard.parse(text)
         except ValueError:
-            logger.warning("The channel layer ignores a notification that is not its own: %.80r", payload)
+            logger.warning("The channel layer ignores a notification that is not its own: %.80r", text)
             return
         if not self._is_new(heard) or not self._is_wanted(heard):
             return

@@ -51,8 +51,8 @@ class PostgresBroker(Broker):
     def ignore(self, to: Address) -> None:
         """Nothing to do: the mailboxes no longer want it."""
 
-    def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
-        return self._publisher.publish(to, body)
+    def publish(self, to: Address, body: bytes, *, at_once: bool = True) -> asyncio.Future[None]:
+        return self._publisher.publish(to, body, at_once=at_once)
 
     def _free_link(self) -> Link | None:
         return self._listener.free_link()
@@ -67,7 +67,7 @@ class PostgresBroker(Broker):
         marker = self.mailboxes.open(channel)
         self._markers.add(marker)
         try:
-            await self._publisher.publish(Address(Kind.CHANNEL, channel), MARK)
+            await self._publisher.publish(Address(Kind.CHANNEL, channel), MARK, at_once=True)
             await marker.take()
         finally:
             self._markers.discard(marker)

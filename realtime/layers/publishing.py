@@ -1,4 +1,5 @@
-"""Publishing by NOTIFY: all that has been queued while one transaction is under way goes into the next.
+"""Publishing by NOTIFY: all that has been queued while one transaction is under way goes into the next, and shares
+notifications.
 
 A commit with notifications holds a lock of the whole cluster, so the lock is paid per batch and never held across a
 flush to disk: nothing but notifications and unlogged rows is written here, and synchronous_commit is off.
@@ -10,8 +11,9 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 
-from realtime.layers.letters import Address, Letter
+from realtime.layers.letters import Address, Letter, bundled
 from realtime.layers.link import Link
+from realtime.layers.pacing import Pace
 from realtime.layers.retrying import PATIENCE
 from realtime.layers.sessions import BROKEN, Session, connect
 from realtime.layers.spill import Spill
@@ -41,18 +43,16 @@ class Publisher:
         self._session: Session | None = None
         self._spill = Spill()
         self._under_way: list[Waiting] = []
-        self._is_due = False
+        self._pace = Pace(self._send)
 
-    def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
+    def publish(self, to: Address, body: bytes, *, at_once: bool) -> asyncio.Future[None]:
         """The future is done when the letter is committed, or holds what kept it from being so."""
         loop = asyncio.get_running_loop()
         committed: asyncio.Future[None] = loop.create_future()
         if self._task is None:  # from the first one on: whatever ends the tasks of a loop ends it, too
             self._task = loop.create_task(self._tend(), name="conclave layer: publisher")
         self._queue.append((Letter(self.sender, next(self._numbers), to, body), committed))
-        if not self._under_way and not self._is_due:
-            self._is_due = True
-            loop.call_soon(self._send)  # with all that is published in this turn of the loop
+        self._pace.due(at_once=at_once)
         return committed
 
     async def close(self) -> None:
@@ -62,7 +62,6 @@ class Publisher:
         self._fail([*self._under_way, *self._queue], ConnectionError(CLOSED))
 
     def _send(self) -> None:
-        self._is_due = False
         if self._queue and not self._under_way and not self._send_quickly():
             self._send_carefully()
 
@@ -92,7 +91,7 @@ class Publisher:
     def _notify(self, batch: list[Waiting]) -> str:
         """Names and bodies are made of letters, digits and what needs no quoting: none of them can hold a quote."""
         texts = (letter.payload() if letter.fits() else letter.envelope() for letter, _ in batch)
-        return ";".join(f"NOTIFY {self._channel}, '{text}'" for text in texts)
+        return ";".join(f"NOTIFY {self._channel}, '{bundle}'" for bundle in bundled(texts))
 
     # The other way: connecting, long letters, and what has failed once.
 

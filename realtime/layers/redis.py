@@ -70,10 +70,10 @@ class RedisBroker(Broker):
             if self._connection is not None:
                 self._connection.subscription("UNSUBSCRIBE", name)
 
-    def publish(self, to: Address, body: bytes) -> asyncio.Future[None]:
+    def publish(self, to: Address, body: bytes, *, at_once: bool = True) -> asyncio.Future[None]:
         name, letter = self._name(to), b"%b %b%b %b" % (self._sender, to.kind.encode(), to.name.encode(), body)
         if self._connection is not None:
-            return self._connection.command("PUBLISH", name, letter)
+            return self._connection.command("PUBLISH", name, letter, at_once=at_once)
         self._start()
         published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if len(self._waiting) < MOST_WAITING:

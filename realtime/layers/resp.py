@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
 
+from realtime.layers.pacing import Pace
 from realtime.layers.retrying import PATIENCE
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._replies: deque[Reply] = deque()
         self._transport: asyncio.Transport | None = None
-        self._outgoing: list[bytes] = []  # of this turn of the loop: one write for all
+        self._outgoing: list[bytes] = []  # one write for all
+        self._pace = Pace(self._write_out)
         self._arrived = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -53,8 +55,9 @@ class Connection(asyncio.Protocol):
                 raise
         return connection
 
-    def command(self, *parts: str | bytes) -> Reply:
-        """Sends it, with all else of this turn of the loop. The reply, or a ConnectionError, comes to the future."""
+    def command(self, *parts: str | bytes, at_once: bool = True) -> Reply:
+        """Sends it, with all else of this turn of the loop; unless it is to go `at_once`, it may rest first. The reply,
+        or a ConnectionError, comes to the future."""
         reply: Reply = asyncio.get_running_loop().create_future()
         if self._transport is None or self.lost.done():
             reply.set_exception(ConnectionError("The connection to Redis is lost."))
@@ -62,13 +65,13 @@ class Connection(asyncio.Protocol):
             reply.set_exception(ConnectionError("Redis takes events too slowly."))
         else:
             self._replies.append(reply)
-            self._write(_packed(*parts))
+            self._write(_packed(*parts), at_once=at_once)
         return reply
 
     def subscription(self, verb: str, *names: bytes) -> None:
         """SUBSCRIBE or UNSUBSCRIBE, which are answered by what is pushed. A refusal ends the connection."""
         if names and self._transport is not None and not self.lost.done():
-            self._write(_packed(verb, *names))
+            self._write(_packed(verb, *names), at_once=True)
 
     async def anything_within(self, seconds: float) -> bool:
         """Whether something has arrived in so many seconds. Raises ConnectionError when the connection is lost."""
@@ -82,10 +85,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _write(self, packed: bytes) -> None:
-        if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._write_out)
+    def _write(self, packed: bytes, *, at_once: bool) -> None:
         self._outgoing.append(packed)
+        self._pace.due(at_once=at_once)
 
     def _write_out(self) -> None:
         outgoing, self._outgoing = self._outgoing, []

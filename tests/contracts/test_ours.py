@@ -184,6 +184,27 @@ async def test_what_is_published_at_once_keeps_its_order(layer: FanOutChannelLay
 
 
 @pytest.mark.asyncio
+async def test_what_nobody_waits_for_may_rest_and_is_overtaken_by_nothing(
+    layer: FanOutChannelLayer, new: Callable[[], FanOutChannelLayer]
+) -> None:
+    other, there = new(), list[int]()
+    await other.attach("general", lambda event: there.append(event["number"]))
+
+    published = []
+    for number in range(300):
+        if number % 50 == 49:
+            await layer.group_send("general", {"number": number})
+            assert all(each.done() for each in published), "it has taken along what rested"
+        else:
+            published.append(layer.publish("general", {"number": number}))
+            await asyncio.sleep(0)
+
+    await seen(lambda: len(there) == 300)
+    assert there == list(range(300))
+    await other.close()
+
+
+@pytest.mark.asyncio
 async def test_who_is_attached_hears_what_is_sent_from_then_on_until_they_are_not(
     layer: FanOutChannelLayer, new: Callable[[], FanOutChannelLayer]
 ) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime.layers.fan_out import packed
+from realtime.layers.letters import TOO_LONG, bundled
 from realtime.layers.link import Link
 from realtime.layers.postgres import PostgresChannelLayer
 from realtime.layers.sessions import connect
@@ -62,6 +65,42 @@ def transactions(session: Session) -> int:
     row = session.execute("SELECT pg_current_xact_id()::text").fetchone()
     assert row
     return int(row[0])
+
+
+@pytest.mark.asyncio
+async def test_what_is_published_in_quick_succession_shares_notifications_and_keeps_its_order(
+    layer: PostgresChannelLayer, session: Session
+) -> None:
+    channel = await layer.new_channel()
+    await layer.group_add("general", channel)
+    session.execute(f"LISTEN {layer._notified}")
+
+    published = []
+    for number in range(1_000):
+        published.append(layer.publish("general", {"number": number, "text": "x" * 100}))
+        await asyncio.sleep(0)
+    await asyncio.gather(*published)
+
+    assert [(await hear(layer, channel))["number"] for _ in range(1_000)] == list(range(1_000))
+    bundles = list[int]()
+    for notification in session.notifies(timeout=PATIENCE):
+        bundles.append(notification.payload.count("\n") + 1)
+        if sum(bundles) >= 1_000:
+            break
+    assert sum(bundles) == 1_000
+    assert len(bundles) < 500
+
+
+@given(st.lists(st.integers(1, TOO_LONG - 1), max_size=50))
+def test_bundles_hold_every_letter_in_order_and_none_is_too_long_for_postgresql(sizes: list[int]) -> None:
+    letters = ["x" * size for size in sizes]
+    bundles = list(bundled(letters))
+    assert "\n".join(bundles) == "\n".join(letters)
+    assert all(len(bundle) < TOO_LONG for bundle in bundles)
+    first = [bundle.partition("\n")[0] for bundle in bundles[1:]]
+    assert all(len(full) + 1 + len(next) >= TOO_LONG for full, next in zip(bundles, first, strict=False)), (
+        "none is short"
+    )
 
 
 @pytest.mark.asyncio
