@@ -117,6 +117,12 @@ class Hub:
                 self._give_up_if_deserted(stream)
         return told
 
+    def look_again(self, groups: Iterable[Group]) -> None:
+        """Another way leads to somebody who hears these groups."""
+        for group in groups:
+            if stream := self._streams.get(group.name):
+                stream.look_again()
+
     def leave(self, group: Group, socket: Socket) -> None:
         if stream := self._streams.get(group.name):
             stream.drop(socket)

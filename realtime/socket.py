@@ -41,8 +41,9 @@ class _Straight:
     crowd's do not fit the processor's cache (0.4 of the 2.1 us that a delivery takes outside the kernel: perf, conclave
     bench fanout --scenarios F)."""
 
-    __slots__ = ("write",)
+    __slots__ = ("descriptor", "write")
     write: Callable[[bytes], None] | None
+    descriptor: int
 
 
 class Socket(_Straight, AsyncConsumer, ABC):
@@ -63,7 +64,7 @@ class Socket(_Straight, AsyncConsumer, ABC):
         self.space = self.actor.organization
         self.key = self.space.key
         self.groups: dict[Group, Again] = {}  # what it hears
-        self.write = None
+        self.write, self.descriptor = None, -1
         self.taking_up = asyncio.Lock()  # one at a time: what is kept for this socket belongs to one replay
         self._is_closing = False
         self._is_busy = True  # until it is let in
@@ -192,7 +193,7 @@ class Socket(_Straight, AsyncConsumer, ABC):
                 await self.opened()
             self._wire.accept()
             if self.hears_signals and not self._is_closing:
-                self.write = self._wire.straight
+                self._go_straight()
         except Refused as refused:
             self.close_later(_CLOSES.get(refused.code, Close.FLOODING), refused.detail)
 
@@ -244,7 +245,7 @@ class Socket(_Straight, AsyncConsumer, ABC):
     def over(self) -> None:
         """It hears and is told nothing more."""
         if not self._is_closing:
-            self._is_closing, self.write = True, None
+            self._is_closing, self.write, self.descriptor = True, None, -1
             hub.gone(self, self.groups)
             self._writable.set()
             for ending in (self._patience, self._catching_up):
@@ -259,6 +260,15 @@ class Socket(_Straight, AsyncConsumer, ABC):
 
     # A reader who does not keep up costs nobody anything: live frames stop, and are read from the database later.
 
+    def clogged(self) -> None:
+        if self.write is not None:
+            self._go_straight()
+
+    def _go_straight(self) -> None:
+        """Let in, and hearing all: what is told to many is written without asking it."""
+        self.write, self.descriptor = self._wire.straight, self._wire.descriptor
+        hub.look_again(self.groups)
+
     def behind(self) -> None:
         if self._is_closing or not self._writable.is_set():
             return
@@ -269,6 +279,8 @@ class Socket(_Straight, AsyncConsumer, ABC):
         )
 
     def drained(self) -> None:
+        if self.write is not None:
+            self._go_straight()
         if self._patience is not None:
             self._patience.cancel()
         self._writable.set()

@@ -93,6 +93,10 @@ class Stream:
         self._joining.pop(listener, None)
         self._forget_if_deserted()
 
+    def look_again(self) -> None:
+        """Another way leads to one of its listeners."""
+        self._outlet.look_again()
+
     @property
     def is_deserted(self) -> bool:
         return not self._outlet.is_heard and not self._joining

@@ -28,11 +28,14 @@ class Owner(Protocol):
     def take(self, text: str) -> bool:
         """A frame has come. True: it is dealt with; False: hand it to the application through ASGI's `receive`."""
 
+    def clogged(self) -> None:
+        """The way is another from now on: something waits to be read, and nothing may overtake it."""
+
     def behind(self) -> None:
         """More waits to be read than should."""
 
     def drained(self) -> None:
-        """The reader has caught up."""
+        """The reader has caught up, and the way is free."""
 
     def farewell(self, retry_after: float) -> None:
         """The server is stopping: close this socket when what is under way is done."""
@@ -45,6 +48,10 @@ class Handle(Protocol):
     """What a server offers."""
 
     owner: Owner | None
+
+    descriptor: int
+    """The socket, where frames may be written to past the server. -1: something waits to be written, or the server does
+    more than write them. It ends with the owner's being `over`, and changes with `clogged` and `drained`."""
 
     def is_gone(self) -> bool:
         """Has the client gone? Asked once: later the owner is told."""
@@ -64,7 +71,12 @@ class Wire(Protocol):
 
     @property
     def straight(self) -> Callable[[bytes], None] | None:
-        """For a socket that is accepted: takes frames as they go over the wire, if the server does."""
+        """For a socket that is accepted: takes frames as they go over the wire, if the server does. As long as the way
+        is the same."""
+
+    @property
+    def descriptor(self) -> int:
+        """The same as a socket, to be written to with nothing in between; -1: there is none."""
 
     def accept(self) -> None: ...
     def write(self, batch: Batch) -> None: ...
@@ -86,7 +98,15 @@ def wire_of(scope: Any, send: Send, owner: Owner) -> Wire:
 class DirectWire:
     def __init__(self, handle: Handle, asgi: "AsgiWire") -> None:
         self._handle, self._asgi = handle, asgi
-        self.straight, self.unsent = handle.write, handle.unsent
+        self.unsent = handle.unsent
+
+    @property
+    def straight(self) -> Callable[[bytes], None]:
+        return self._handle.write
+
+    @property
+    def descriptor(self) -> int:
+        return self._handle.descriptor
 
     def accept(self) -> None:
         self._asgi.accept()
@@ -96,7 +116,7 @@ class DirectWire:
             self.accept()
             if self._asgi.is_over:
                 return
-        self.straight(batch.wire)
+        self._handle.write(batch.wire)
 
     def close(self, code: int, reason: str) -> None:
         self.accept()
@@ -114,7 +134,7 @@ class AsgiWire:
         self._task: asyncio.Task[None] | None = None
         self._is_behind = self.is_over = False
         self.is_accepted = False
-        self.straight = None
+        self.straight, self.descriptor = None, -1
 
     def accept(self) -> None:
         if not self.is_accepted:

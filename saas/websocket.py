@@ -3,6 +3,7 @@ application to write frames that are framed already (realtime/wires.py says what
 for the frames that nearly all are."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -12,6 +13,7 @@ from websockets.streams import StreamReader
 from realtime.wires import EXTENSION, Owner
 
 LARGEST_FRAME = 64 * 1024  # bytes; a longer message closes with 1009
+MOST_UNSENT = 64 * 1024  # bytes that may wait for a reader, beside what the kernel keeps; then it is behind
 INVALID_TEXT = 4400
 RESTARTING = 1012
 # Closing a connection that still has bytes of ours to read makes the kernel throw away what we wrote last: the client
@@ -28,13 +30,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     owner: Owner | None = None
     """Whoever has taken this up as a Handle."""
 
+    descriptor = -1
+    """The socket, while all that was written is with the kernel."""
+
     _leaving = False
     _refused = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.write = transport.write
         self.unsent = transport.get_write_buffer_size
+        transport.set_write_buffer_limits(high=0)  # it writes at once, and tells when the kernel does not take all
+        self._go_straight()
+
+    def _go_straight(self) -> None:
+        self.write: Callable[[bytes], None] = self.transport.write
+        if self.transport.get_extra_info("ssl_object") is None:
+            self.descriptor = self.transport.get_extra_info("socket").fileno()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -73,13 +84,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.write, self.descriptor = self._write_more, -1
         if self.owner is not None:
-            self.owner.behind()
+            self.owner.clogged()
+            self._tell_if_behind()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._go_straight()
         if self.owner is not None:
             self.owner.drained()
+
+    def _write_more(self, data: bytes) -> None:
+        """Where something waits already."""
+        self.transport.write(data)
+        self._tell_if_behind()
+
+    def _tell_if_behind(self) -> None:
+        if self.owner is not None and self.unsent() > MOST_UNSENT:
+            self.owner.behind()
 
     def is_gone(self) -> bool:
         return self.disconnected or self.close_sent or self.transport.is_closing()

@@ -15,6 +15,7 @@ class Ear:
 
     user_id = 1
     write: Callable[[bytes], None] | None = None
+    descriptor = -1
 
     def __init__(self) -> None:
         self.heard: list[int] = []

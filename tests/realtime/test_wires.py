@@ -20,6 +20,9 @@ class Owner:
     def take(self, text: str) -> bool:
         return False
 
+    def clogged(self) -> None:
+        self.said.append("clogged")
+
     def behind(self) -> None:
         self.said.append("behind")
 
