@@ -44,6 +44,7 @@ class Publisher:
         self._spill = Spill()
         self._under_way: list[Waiting] = []
         self._pace = Pace(self._send)
+        self._hurries = False  # somebody waits for what is queued
 
     def publish(self, to: Address, body: bytes, *, at_once: bool) -> asyncio.Future[None]:
         """The future is done when the letter is committed, or holds what kept it from being so."""
@@ -52,7 +53,9 @@ class Publisher:
         if self._task is None:  # from the first one on: whatever ends the tasks of a loop ends it, too
             self._task = loop.create_task(self._tend(), name="conclave layer: publisher")
         self._queue.append((Letter(self.sender, next(self._numbers), to, body), committed))
-        self._pace.due(at_once=at_once)
+        self._hurries |= at_once
+        if not self._under_way:
+            self._pace.due(at_once=at_once)
         return committed
 
     async def close(self) -> None:
@@ -64,6 +67,7 @@ class Publisher:
     def _send(self) -> None:
         if self._queue and not self._under_way and not self._send_quickly():
             self._send_carefully()
+        self._hurries = self._hurries and bool(self._queue)
 
     # The usual way: short letters on a session that is there, in callbacks alone.
 
@@ -86,7 +90,8 @@ class Publisher:
             return
         batch, self._under_way = self._under_way, []
         _settle(batch)
-        self._send()
+        if self._queue:
+            self._pace.due(at_once=self._hurries or len(self._queue) >= LETTERS_AT_ONCE)
 
     def _notify(self, batch: list[Waiting]) -> str:
         """Names and bodies are made of letters, digits and what needs no quoting: none of them can hold a quote."""

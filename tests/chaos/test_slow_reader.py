@@ -18,6 +18,7 @@ SMALL_ONES = sized(200, 2000)
 LARGE_ONES = sized(500, 3000)
 LARGE = "世" * 16_000  # 48 KB on the wire, the most that may be said at once
 GROWTH = 16  # MB that the server may grow by while somebody does not read; what it has for them is more
+SIGNALS = 4_000  # of 2 KB each: more than that, too
 FILLING = 200  # large ones, more than the kernel's buffers take
 
 
@@ -76,6 +77,44 @@ async def test_who_stops_reading_harms_nobody_and_has_everything_when_they_read_
             await has_all(slow, general=SMALL_ONES, large=20 + LARGE_ONES)
             await say(speakers, "general", "and on", 1)
             await has_all(slow, general=SMALL_ONES + 1)
+
+
+@pytest.mark.timeout(180)
+async def test_signals_to_who_stops_reading_are_lost_to_them_alone_and_none_in_part(
+    database: str, tmp_path: Path, acme: Org, bob: Member
+) -> None:
+    """A crowd's signals are written past its transports: no word may get into the middle of another that waits there.
+    What comes is read as frames of JSON, and `from` tells who."""
+    with impatient(tmp_path, database, 600) as server:
+        async with Entrance(server) as entrance:
+            others = [await hearing(entrance, acme, acme.owner, "general") for _ in range(3)]
+            slow = await hearing(entrance, acme, bob, "general", small=True)
+            speaker = await entrance.opens(acme, by=acme.owner)
+            await speaker.asks("hello")
+            slow.stops_reading()
+            for number in range(SIGNALS):
+                await signal(speaker, number)
+            for socket in others:
+                await socket.hears(lambda socket=socket: signals(socket) == list(range(SIGNALS)))  # type: ignore[misc]
+
+            slow.reads_again()
+            number = SIGNALS
+            while max(signals(slow), default=0) < SIGNALS:
+                await signal(speaker, number)
+                number += 1
+            heard = signals(slow)
+            assert heard == sorted(set(heard))
+            assert len(heard) < number, "it was really behind"
+            assert not slow.closed.done()
+
+
+async def signal(speaker: Lean, number: int) -> None:
+    answer = await speaker.asks("signal", room="general", data={"number": number, "text": "x" * 1900})
+    assert answer["on"] == "ack", answer
+
+
+def signals(socket: Lean) -> list[int]:
+    return [frame["data"]["number"] for frame in socket.others if frame["on"] == "signal"]
 
 
 async def test_who_does_not_read_in_time_is_told_so_and_may_come_back(

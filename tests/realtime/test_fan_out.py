@@ -1,7 +1,10 @@
 """Many sockets are written to in turns: everything in order, each once, and nobody waits for another's crowd."""
 
 import asyncio
+import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -173,6 +176,46 @@ class Wired(Ear):
         self._take(batch.wire)
 
 
+class Plugged(Wired):
+    """Has a socket that is written to past it; what that does not take comes to it, and waits."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+        self.other_end, self.socket = socket.socketpair()
+        for end in (self.other_end, self.socket):
+            end.setblocking(False)
+        self.descriptor = self.socket.fileno()
+        self.waits = b""
+        self.clogged: Callable[[], None] = lambda: None
+
+    def _take(self, frames: bytes) -> None:
+        """The numbered come this way, too, and at once as long as nothing waits."""
+        if not self.waits:
+            with suppress(BlockingIOError):
+                frames = frames[self.socket.send(frames) :]
+        self.waits += frames
+        if self.waits:
+            self.descriptor = -1
+            self.clogged()
+
+    def reads(self) -> bytes:
+        """All that it has been told by now."""
+        while True:
+            try:
+                self.taken += self.other_end.recv(1 << 16)
+            except BlockingIOError:
+                return self.taken + self.waits
+
+
+@pytest.fixture
+def plugged() -> Iterator[Callable[[], Plugged]]:
+    made = list[Plugged]()
+    yield lambda: made.append(Plugged()) or made[-1]  # type: ignore[func-returns-value]
+    for ear in made:
+        ear.socket.close()
+        ear.other_end.close()
+
+
 class ByHand(FanOut):
     """Written when the test says so: nobody leaves between the two of a pair."""
 
@@ -181,11 +224,14 @@ class ByHand(FanOut):
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(together: bool) -> None:
-    """On the short way and on the long one, whether somebody has a part already, is meant, or leaves and comes back; in
-    one group, and in two: where all have the short way, nobody is looked at."""
+@pytest.mark.parametrize("shortest", [True, False])
+def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(
+    together: bool, shortest: bool, plugged: Callable[[], Plugged]
+) -> None:
+    """On the short ways and on the long one, whether somebody has a part already, is meant, or leaves and comes back;
+    in one group, and in two: where all have a socket to write to, nobody is looked at."""
     outlets = [Outlet("acme", ByHand()) for _ in range(1 if together else 2)]
-    pairs = [((outlets[0], Wired(True)), (outlets[-1], Wired(False))) for _ in range(500)]
+    pairs = [((outlets[0], plugged() if shortest else Wired(True)), (outlets[-1], Wired(False))) for _ in range(200)]
     chance, number = Random(8), 0
     for person, pair in enumerate(pairs):
         for outlet, ear in pair:
@@ -194,7 +240,7 @@ def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(together:
     for _ in range(300):
         numbered = chance.random() < 0.7
         number += numbered
-        only = set(chance.sample(range(500), 20)) if chance.random() < 0.2 else None
+        only = set(chance.sample(range(200), 10)) if chance.random() < 0.2 else None
         writes, all_of_it = chance.random() < 0.5, together or chance.random() < 0.5
         for outlet in outlets:
             outlet.push(change(number) if numbered else Frame(f"signal {number}"), only)
@@ -204,8 +250,42 @@ def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(together:
         for outlet, ear in chance.choice(pairs):
             if outlet.leave(ear) is None:
                 outlet.enter(ear, number)
-    assert all(short.taken == long.taken for (_, short), (_, long) in pairs)
-    assert len({short.taken for (_, short), _ in pairs}) > 100, "each has a story of its own"
+    for (_, short), (_, long) in pairs:
+        assert (short.reads() if isinstance(short, Plugged) else short.taken) == long.taken
+    assert len({long.taken for _, (_, long) in pairs}) > 50, "each has a story of its own"
+
+
+def test_what_a_socket_does_not_take_waits_with_its_owner_and_is_not_overtaken(plugged: Callable[[], Plugged]) -> None:
+    outlet, ears = Outlet("acme", ByHand()), [plugged() for _ in range(4)]
+    slow = ears[2]
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    slow.clogged = outlet.look_again
+    for ear in ears:
+        outlet.enter(ear, 0)
+    said = [Frame(f"{number} " + "x" * 3000) for number in range(20)]
+    for frame in said:
+        outlet.push(frame)
+        outlet.write(1 << 60)
+        outlet.ended()
+        for ear in ears:
+            if ear is not slow:
+                ear.reads()
+    assert slow.waits, "it was really behind"
+    assert all(ear.reads() == b"".join(frame.wire for frame in said) for ear in ears)
+
+
+def test_a_socket_that_is_lost_is_its_transports_matter_and_nobody_elses(plugged: Callable[[], Plugged]) -> None:
+    outlet, (one, lost, other) = Outlet("acme", ByHand()), (plugged(), plugged(), plugged())
+    for ear in (one, lost, other):
+        outlet.enter(ear, 0)
+    left = list[bytes]()
+    lost.other_end.close()
+    lost.write = left.append
+    signal = Frame("a signal")
+    outlet.push(signal)
+    outlet.write(1 << 60)
+    assert left == [signal.wire]
+    assert one.reads() == other.reads() == signal.wire
 
 
 async def test_what_is_for_some_keeps_its_place_among_what_is_for_all() -> None:

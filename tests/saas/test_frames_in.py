@@ -11,7 +11,7 @@ from websockets.protocol import OPEN, Side
 from websockets.protocol import Protocol as Parser
 from websockets.server import ServerProtocol
 
-from saas.websocket import LARGEST_FRAME, WebSocketProtocol, whole_text
+from saas.websocket import LARGEST_FRAME, WebSocketProtocol, whole_texts
 from tests.saas.test_server import Echo
 
 TEXT, CONTINUED, PING, CLOSE = Opcode.TEXT, Opcode.CONT, Opcode.PING, Opcode.CLOSE
@@ -34,13 +34,19 @@ def parsed(data):
 @given(st.binary(max_size=300) | st.integers(0, LARGEST_FRAME - 1).map(os.urandom))
 @settings(max_examples=200, deadline=None)
 def test_a_whole_text_frame_is_read_as_it_was_said(payload):
-    assert whole_text(framed(TEXT, payload)) == payload
+    assert whole_texts(framed(TEXT, payload)) == [payload]
+
+
+@given(st.lists(st.binary(max_size=200), max_size=5))
+def test_so_are_several_that_come_together(payloads):
+    assert whole_texts(b"".join(framed(TEXT, payload) for payload in payloads)) == payloads
 
 
 @given(st.data(), st.sampled_from([TEXT, CONTINUED, Opcode.BINARY, PING, CLOSE]), st.binary(max_size=125))
 @settings(max_examples=500, deadline=None)
 def test_nothing_is_read_that_the_parser_would_read_otherwise(data, opcode, payload):
-    """Frames of every kind, cut, lengthened and with a byte changed."""
+    """Frames of every kind, cut, lengthened and with a byte changed, alone and after a whole one."""
+    before = data.draw(st.sampled_from([[], [b"a whole one"]]))
     frame = bytearray(framed(opcode, payload, fin=opcode in (PING, CLOSE) or data.draw(st.booleans())))
     match data.draw(st.sampled_from(["as it is", "cut", "longer", "changed"])):
         case "cut":
@@ -49,11 +55,11 @@ def test_nothing_is_read_that_the_parser_would_read_otherwise(data, opcode, payl
             frame += data.draw(st.binary(min_size=1, max_size=20))
         case "changed":
             frame[data.draw(st.integers(0, min(5, len(frame) - 1)))] = data.draw(st.integers(0, 255))
-    said = whole_text(bytes(frame))
-    if said is not None:
-        frames, is_wrong = parsed(bytes(frame))
+    everything = b"".join(framed(TEXT, each) for each in before) + bytes(frame)
+    if said := whole_texts(everything):
+        frames, is_wrong = parsed(everything)
         assert not is_wrong
-        assert [(each.opcode, each.fin, bytes(each.data)) for each in frames] == [(TEXT, True, said)]
+        assert [(each.opcode, each.fin, bytes(each.data)) for each in frames] == [(TEXT, True, each) for each in said]
 
 
 def test_the_short_way_is_taken_between_messages_and_only_there():
