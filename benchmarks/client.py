@@ -1,7 +1,9 @@
 """A lean WebSocket client: one epoll for all sockets of the process, no greenlet, no queue and no parsing per socket.
 
-What has been read is stamped right after the read. Under gevent the loop waits as a greenlet, elsewhere as a thread;
-sockets are opened by whoever wants one, and it is that greenlet or thread which waits for the handshake.
+What has been read is stamped right after the read. All that is there is read before any of it is looked at, and what
+has come meanwhile every millisecond: a crowd's news makes nobody else's look late, nor holds up what is to be said.
+Under gevent the loop waits as a greenlet, elsewhere as a thread; sockets are opened by whoever wants one, and that
+greenlet or thread waits for the handshake.
 """
 
 import base64
@@ -9,6 +11,7 @@ import os
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from benchmarks.frames import CLOSE, PING, PONG, TEXT, Broken, Reader, framed
 
 CONNECTING_TAKES_AT_MOST = 30.0  # seconds
 AT_ONCE = 65536  # bytes of one read
+LOOKS_FOR = 0.001  # seconds at what has been read, before it reads again and others have their turn
 WRITABLE, READABLE = select.EPOLLOUT, select.EPOLLIN  # type: ignore[attr-defined, unused-ignore]
 
 Hear = Callable[[bytes, int], None]
@@ -83,26 +87,26 @@ class Socket:
         """Away without a word."""
         self._end()
 
-    def ready(self, events: int) -> None:
+    def read(self, events: int) -> tuple[bytes, int] | None:
+        """What has come, and when it had been read. What waits to be said is said first."""
         if events & WRITABLE:
             self._flush()
-        if events & ~WRITABLE and self.is_open:
-            self._read()
-
-    def _read(self) -> None:
+            self._watch()
+        if not events & ~WRITABLE or not self.is_open:
+            return None
         try:
             data = os.read(self._fd, AT_ONCE)
         except BlockingIOError:
-            return
+            return None
         except OSError:
             data = b""
-        now = time.monotonic_ns()
+        return data, time.monotonic_ns()
+
+    def take(self, data: bytes, now: int) -> None:
+        """Nothing: it has ended."""
         if not data:
             self._lost(1006, "")
             return
-        self.take(data, now)
-
-    def take(self, data: bytes, now: int) -> None:
         try:
             for opcode, payload in self._reader.read(data):
                 if opcode == TEXT:
@@ -125,6 +129,8 @@ class Socket:
             return
         self._unsent = data
         self._flush()
+        if self._unsent:
+            self._watch()
 
     def _flush(self) -> None:
         try:
@@ -135,7 +141,6 @@ class Socket:
             self._lost(1006, "")
             return
         self._unsent = self._unsent[sent:]
-        self._watch()
 
     def _watch(self) -> None:
         if self.is_open:
@@ -158,11 +163,17 @@ class Socket:
 class Ears:
     """All sockets of the process."""
 
-    def __init__(self, epoll: Any = None, wait: Callable[[int], object] | None = None) -> None:
-        """`wait` is gevent's, for a greenlet; without, `run` blocks its thread."""
+    def __init__(
+        self,
+        epoll: Any = None,
+        wait: Callable[[int], object] | None = None,
+        give_way: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`wait` and `give_way` are gevent's, for a greenlet; without, `run` blocks its thread."""
         self._epoll = epoll or select.epoll()
-        self._wait = wait
+        self._wait, self._give_way = wait, give_way
         self._sockets: dict[int, Socket] = {}
+        self._read: deque[tuple[int, Socket, bytes, int]] = deque()  # and not looked at yet
         self._running = True
 
     def open(self, address: Address, path: str, token: str, hear: Hear, gone: Gone) -> Socket:
@@ -191,17 +202,31 @@ class Ears:
 
     def run(self) -> None:
         while self._running:
-            if self._wait:
+            if self._read:
+                self._give_way()
+            elif self._wait:
                 self._wait(self._epoll.fileno())
             self.turn(0 if self._wait else 0.05)
 
     def turn(self, patience: float) -> None:
-        """Whatever has come, or comes within so many seconds."""
-        for fd, events in self._epoll.poll(patience):
+        """Whatever has come, or comes within so many seconds; what is too much for one turn is left to the next."""
+        for fd, events in self._epoll.poll(0 if self._read else patience):
             ours = self._sockets[fd]
-            ours.ready(events)
-            if not ours.is_open and self._sockets.get(fd) is ours:
-                del self._sockets[fd]
+            if (read := ours.read(events)) is not None:
+                self._read.append((fd, ours, *read))
+            self._forget_if_ended(fd, ours)
+        enough = time.monotonic() + LOOKS_FOR
+        while self._read:
+            fd, ours, data, now = self._read.popleft()
+            if ours.is_open:
+                ours.take(data, now)
+            self._forget_if_ended(fd, ours)
+            if time.monotonic() > enough:
+                break
+
+    def _forget_if_ended(self, fd: int, ours: Socket) -> None:
+        if not ours.is_open and self._sockets.get(fd) is ours:
+            del self._sockets[fd]
 
     def stop(self) -> None:
         self._running = False

@@ -6,11 +6,13 @@ Alone it signs organisations up and lives a day in the life (SCENARIO=… names 
 many people as locust is told. What it measured is told at the end; locust's own page shows it while it happens.
 """
 
+import gc
 import json
 import os
 import secrets
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ def begin(environment: Any, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     world = users.Somebody.world = _world(environment)
+    # What has been said and heard is kept to the end: looking through it for garbage would keep everybody waiting.
+    gc.disable()
     gevent.spawn(world.ears.run)
     gevent.spawn(_watch_own_loop, world)
     gevent.spawn(_show, world, environment)
@@ -65,7 +69,7 @@ def end(environment: Any, **_: Any) -> None:
 
 def _world(environment: Any) -> World:
     epoll = monkey.get_original("select", "epoll")()  # gevent has taken it away
-    ears = Ears(epoll, gevent_socket.wait_read)
+    ears = Ears(epoll, gevent_socket.wait_read, partial(gevent.sleep, 0))
     runner = environment.runner
     worker = max(0, runner.worker_index) if isinstance(runner, WorkerRunner) else 0
     if PLAN:

@@ -1,14 +1,50 @@
 """Processes and their descendants, as the kernel tells of them in /proc. One that ends meanwhile is left out."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 PROC = Path("/proc")
 
 Roots = Mapping[str, Sequence[int]]  # component → the processes started for it; their descendants count with them
 Spent = dict[tuple[int, int], int]  # nanoseconds on a processor, by process and thread
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Where what is measured runs, and where what measures it does: apart, where there is more than one."""
+
+    subject: frozenset[int]
+    generators: frozenset[int]
+
+    @classmethod
+    def parted(cls, generators: int, have: Iterable[int]) -> Self:
+        """Generators get one each, the last ones, and never more than half of them."""
+        all_of_them = sorted(have)
+        theirs = min(generators, len(all_of_them) // 2)
+        if not theirs:
+            return cls(frozenset(all_of_them), frozenset(all_of_them))
+        return cls(frozenset(all_of_them[:-theirs]), frozenset(all_of_them[-theirs:]))
+
+    def __str__(self) -> str:
+        ours, theirs = (", ".join(map(str, sorted(some))) for some in (self.subject, self.generators))
+        if self.subject == self.generators:
+            return f"server, broker, database and generator share {len(self.subject)}"
+        return f"server, broker and database on {ours}; generator on {theirs}"
+
+
+@contextmanager
+def starting_on(cores: Iterable[int]) -> Iterator[None]:
+    """What is started meanwhile runs on these cores alone, and so does what that starts."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def tree(root: int) -> Iterator[int]:

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import report, run, scenario
 from benchmarks.arguments import some_of
 from benchmarks.circumstances import ROOT, certificate
+from benchmarks.processes import Cores, starting_on
 from benchmarks.run import Stack
 from benchmarks.scenario import Nonsense, Scenario
 
@@ -95,6 +96,7 @@ def _measured(
 ) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {variant.name: [] for variant in variants}
     failures, began = [], time.monotonic()
+    cores = Cores.parted(wish.generators, os.sched_getaffinity(0))
     turns = list(order(variants, wanted.rounds))
     for turn, (number, variant) in enumerate(turns):
         say = _progress(f"{turn + 1} of {len(turns)}, {variant.name}", began, turn / len(turns))
@@ -102,8 +104,16 @@ def _measured(
         place = folder / "runs" / f"{number + 1}-{variant.name.replace(' ', '-')}"
         load = os.getloadavg()[0]
         try:
-            with started(wanted, variant.layer, variant.server) as stack:
-                told = run.run(stack, wanted, place, seed=wish.seed + number, workers=wish.generators, say=say)
+            with starting_on(cores.subject), started(wanted, variant.layer, variant.server) as stack:
+                told = run.run(
+                    stack,
+                    wanted,
+                    place,
+                    seed=wish.seed + number,
+                    workers=wish.generators,
+                    cores=cores.generators,
+                    say=say,
+                )
         except run.Failed as failed:
             failures.append(f"round {number + 1}, {variant.name}: {failed}")
             print(f"\n{failures[-1]}", file=sys.stderr)
@@ -112,7 +122,7 @@ def _measured(
     return {
         "schema": SCHEMA,
         "scenario": wanted.as_json(),
-        "circumstances": certificate() | _settings(),
+        "circumstances": certificate() | _settings() | {"cores": str(cores)},
         "reproduce": _reproduce(wanted, variants, wish),
         "seed": wish.seed,
         "seconds": round(time.monotonic() - began),
@@ -125,7 +135,6 @@ def _settings() -> dict[str, str]:
     return {
         "versions": ", ".join(f"{name} {_version(name)}" for name in MEASURED_WITH),
         "generated with": ", ".join(re.findall(r"^((?:locust|gevent)==\S+)", LOCK.read_text(), re.MULTILINE)),
-        "cores": f"server, broker, database and generator share {len(os.sched_getaffinity(0))}",
         "open files": str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         "PostgreSQL": "embedded, as it comes: fsync and synchronous_commit on, NOTIFY of our layer without",
         "Valkey": "embedded, without persistence",

@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmarks.measuring.accounts import Account, Said
 from benchmarks.measuring.histogram import Histogram
 from benchmarks.measuring.reckoning import Reckoning, counts, reckon, summary, timings
 from benchmarks.plan import Plan
-from benchmarks.processes import Roots
+from benchmarks.processes import Roots, starting_on
 from benchmarks.scenario import Fault, Scenario
 from benchmarks.world import SECOND
 
@@ -58,11 +58,14 @@ class Marked:
     ended: float
 
 
-def run(stack: Stack, scenario: Scenario, folder: Path, *, seed: int, workers: int, say: Say) -> dict[str, Any]:
+def run(
+    stack: Stack, scenario: Scenario, folder: Path, *, seed: int, workers: int, cores: Iterable[int], say: Say
+) -> dict[str, Any]:
+    """One round. The generators' processes run on these cores."""
     folder.mkdir(parents=True, exist_ok=True)
     plan = Plan(folder, secrets.token_hex(4), seed, stack.url, stack.roster, scenario, workers)
     plan.write()
-    with _generators(plan, say) as pids, Meter(lambda: {**stack.roots(), "generator": pids}) as meter:
+    with _generators(plan, cores) as pids, Meter(lambda: {**stack.roots(), "generator": pids}) as meter:
         _wait_until_all_are_here(plan, pids, say)
         began = time.monotonic_ns() + int((scenario.warm_up + 0.5) * SECOND)
         plan.beginning.write_text(str(began))
@@ -79,7 +82,7 @@ def run(stack: Stack, scenario: Scenario, folder: Path, *, seed: int, workers: i
 
 
 @contextmanager
-def _generators(plan: Plan, say: Say) -> Iterator[list[int]]:
+def _generators(plan: Plan, cores: Iterable[int]) -> Iterator[list[int]]:
     many, rate = plan.scenario.sockets, plan.scenario.connect_rate
     command = [
         str(LOCUST), "-f", str(ROOT / "benchmarks" / "locustfile.py"), "--headless", "--only-summary",
@@ -88,7 +91,7 @@ def _generators(plan: Plan, say: Say) -> Iterator[list[int]]:
     if plan.workers > 1:
         command += ["--processes", str(plan.workers)]
     environment = os.environ | {"CONCLAVE_PLAN": str(plan.file), "PYTHONPATH": str(ROOT)}
-    with (plan.folder / "locust.log").open("wb") as log:
+    with (plan.folder / "locust.log").open("wb") as log, starting_on(cores):
         locust = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         yield [locust.pid]

@@ -16,6 +16,7 @@ from benchmarks.measuring.histogram import Histogram
 from benchmarks.measuring.stamps import Heard, Stamp, stamps_in
 
 MICRO = 1000  # nanoseconds
+FRAMES_REMEMBERED = 500  # a crowd hears several that came together, one after the other
 REPLAY, NOTICE = b'{"on":"replay"', b'{"on":"notice"'
 
 Name = tuple[int, int, int]
@@ -63,8 +64,7 @@ class Account:
     counts: dict[str, int] = field(default_factory=dict)  # of what else happened
     openings: list[tuple[int, int]] = field(default_factory=list)  # (when, how many sockets are open)
     foreign: int = 0
-    _last_frame: bytes = b""
-    _last_heard: list[Heard] = field(default_factory=list)
+    _read: dict[bytes, list[Heard]] = field(default_factory=dict)  # what the frames of just now hold
 
     def born(self, organisation: int, now: int) -> Listener:
         births = self.births.setdefault(organisation, [])
@@ -81,10 +81,13 @@ class Account:
     def hear(self, listener: Listener, frame: bytes, now: int, *, again: bool = False) -> None:
         """A frame that may hold stamped messages. A broadcast is one and the same frame for all who hear it. `again`:
         the listener has come back, and is told the newest notices in any case, also those that it has."""
-        if frame != self._last_frame:
-            self._last_frame, self._last_heard = frame, list(stamps_in(frame))
+        held = self._read.get(frame)
+        if held is None:
+            if len(self._read) >= FRAMES_REMEMBERED:
+                self._read.clear()
+            held = self._read[frame] = list(stamps_in(frame))
         live, notice = not frame.startswith(REPLAY), frame.startswith(NOTICE)
-        for heard in self._last_heard:
+        for heard in held:
             if heard.stamp.run != self.run or (again and notice and heard.seq <= listener.highest_notice):
                 continue
             if self._hear(listener, heard, now, live and not again):
