@@ -10,6 +10,9 @@ from billing.plans import DEFAULT, UNLIMITED, Plan
 BURST = 2.0  # seconds' worth of a rate that may come at once, from a person or a socket
 # … and from an organisation: what all of it says at once, all of it hears, and other organisations wait for it.
 BURST_TOGETHER = 0.25
+# One that is at its limit is stored and told in steps of so many seconds: a commit, with its flush to disk, and a write
+# to each of its sockets cost the same for five messages as for one, and its neighbours wait for them.
+REST_AT_THE_LIMIT = 0.025
 MOST_BUCKETS = 50_000
 
 
@@ -39,6 +42,11 @@ class Bucket:
             self._left -= 1
             return 0.0
         return (1 - self._left) / self._rate
+
+    @property
+    def is_empty(self) -> bool:
+        """There was none left to take, the last time that anybody took one."""
+        return self._left < 1
 
     def give_back(self) -> None:
         self._left += 1
@@ -73,6 +81,12 @@ def post(key: str, user_id: int) -> None:
         if wait := _bucket((key, 0), current.posts_per_organization, BURST_TOGETHER).take():
             person.give_back()
             raise LimitReached("Your organisation is posting faster than its plan allows.", wait)
+
+
+def rest(key: str) -> float:
+    """Seconds for which posts of this organisation are to gather: none, unless it says all that it may."""
+    together = _buckets.get((key, 0))
+    return REST_AT_THE_LIMIT if together is not None and together.is_empty else 0.0
 
 
 def body(key: str) -> int:

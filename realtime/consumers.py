@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from billing import limits
 from realtime import events, groups, protocol
 from realtime.chat import changes, hosting, messages, reading, rooms, seen, told
 from realtime.chat import listening as room_listening
@@ -53,7 +54,7 @@ CHANGES: dict[type[Any], Callable[[Actor, Any], Changed]] = {
 
 ENTRIES = Gathering[Wish, Mapping[str, int]](enter_all)
 REPLAYS = Gathering[Since, Replay](since_all)
-POSTS = Gathering[messages.Admitted, messages.Posted](messages.post_all)
+POSTS = Gathering[messages.Admitted, messages.Posted](messages.post_all, rest=lambda space: limits.rest(space.key))
 STATES = Gathering[Actor, list[RoomState]](by_person(seen.states, list))
 GREETINGS = Gathering[Actor, Greeting](by_person(greet, Greeting))
 

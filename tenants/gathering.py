@@ -20,9 +20,14 @@ class Gathering(Generic[Q, A]):
     """Asks for one organisation at a time what has gathered for it, in the order in which it came. What comes in one
     turn of the event loop goes together, too."""
 
-    def __init__(self, answers: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
-        """`answers`: one for each question, on a thread, with the organisation's tables in sight."""
-        self._answers = answers
+    def __init__(
+        self,
+        answers: Callable[[Sequence[Q]], Sequence[A | Exception]],
+        rest: Callable[[Space], float] = lambda space: 0.0,
+    ) -> None:
+        """`answers`: one for each question, on a thread, with the organisation's tables in sight. `rest`: the seconds
+        that an organisation's questions are to gather for, just now."""
+        self._answers, self._rest = answers, rest
         self._waiting: defaultdict[str, deque[tuple[Q, asyncio.Future[A]]]] = defaultdict(deque)
         self._asking: dict[str, asyncio.Task[None]] = {}
 
@@ -38,6 +43,8 @@ class Gathering(Generic[Q, A]):
         waiting = self._waiting[space.key]
         try:
             while waiting:
+                if len(waiting) < AT_ONCE and (rest := self._rest(space)):
+                    await asyncio.sleep(rest)
                 await self._ask_some(space, [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE))])
         finally:
             del self._asking[space.key], self._waiting[space.key]

@@ -103,6 +103,18 @@ def test_an_organisations_limit_counts_all_its_people_and_takes_nothing_from_the
     limits.post(key, fresh)
 
 
+def test_only_an_organisation_that_says_all_it_may_gathers_what_it_says(clock: Clock, key: str) -> None:
+    limits.post(key, 1)
+    assert limits.rest(key) == 0
+    for person in range(1, 41):
+        granted(lambda person=person: limits.post(key, person))  # type: ignore[misc]
+    assert limits.rest(key) > 0
+    assert limits.rest(secrets.token_hex(5)) == 0, "another one says nothing"
+    clock.now += 1.0
+    limits.post(key, 1)
+    assert limits.rest(key) == 0, "a moment later it says what it likes, one by one"
+
+
 def test_another_organisation_is_not_held_up(clock: Clock, key: str) -> None:
     for person in range(1, 41):
         granted(lambda person=person: limits.post(key, person))  # type: ignore[misc]
