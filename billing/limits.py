@@ -33,23 +33,24 @@ class Bucket:
 
     def take(self) -> float:
         """0 if there was one to take; else the seconds until there will be."""
+        wait = self.wait()
+        if not wait:
+            self._left -= 1
+        return wait
+
+    def wait(self) -> float:
+        """The seconds until there will be one to take; 0 if there is."""
         if self._rate == float("inf"):
             return 0.0
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left >= 1:
-            self._left -= 1
-            return 0.0
-        return (1 - self._left) / self._rate
+        return 0.0 if self._left >= 1 else (1 - self._left) / self._rate
 
     @property
     def is_empty(self) -> bool:
         """There was none left to take, the last time that anybody took one."""
         return self._left < 1
-
-    def give_back(self) -> None:
-        self._left += 1
 
 
 _buckets: dict[tuple[str, int], Bucket] = {}
@@ -73,14 +74,32 @@ def flood(key: str) -> Bucket:
 
 def post(key: str, user_id: int) -> None:
     """One more message of this person; raises LimitReached, and then nothing is counted."""
-    current = plan(key)
     with _lock:
-        person = _bucket((key, user_id), current.posts_per_person)
-        if wait := person.take():
-            raise LimitReached("You are posting faster than your organisation's plan allows.", wait)
-        if wait := _bucket((key, 0), current.posts_per_organization, BURST_TOGETHER).take():
-            person.give_back()
-            raise LimitReached("Your organisation is posting faster than its plan allows.", wait)
+        person, together = _posting(key, user_id)
+        if reached := _reached(person, together):
+            raise reached
+        person.take()
+        together.take()
+
+
+def reached(key: str, user_id: int) -> LimitReached | None:
+    """What `post` would raise just now, for who wants to know it beforehand."""
+    with _lock:
+        return _reached(*_posting(key, user_id))
+
+
+def _posting(key: str, user_id: int) -> tuple[Bucket, Bucket]:
+    current = plan(key)
+    person = _bucket((key, user_id), current.posts_per_person)
+    return person, _bucket((key, 0), current.posts_per_organization, BURST_TOGETHER)
+
+
+def _reached(person: Bucket, together: Bucket) -> LimitReached | None:
+    if wait := person.wait():
+        return LimitReached("You are posting faster than your organisation's plan allows.", wait)
+    if wait := together.wait():
+        return LimitReached("Your organisation is posting faster than its plan allows.", wait)
+    return None
 
 
 def rest(key: str) -> float:

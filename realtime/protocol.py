@@ -420,7 +420,11 @@ EVENTS: tuple[type[Event], ...] = get_args(Event)
 
 def parse(text: str) -> tuple[Command, Id]:
     """One frame → one command and its id. Raises Refused (bad_json, unknown_command, bad_command), with .id if told."""
-    frame = parse_object(text)
+    return command_of(parse_object(text))
+
+
+def command_of(frame: dict[str, Any]) -> tuple[Command, Id]:
+    """The same of a frame that is an object."""
     id = id_of(frame)
     kind = COMMANDS.get(frame["do"]) if isinstance(frame.get("do"), str) else None
     if kind is None:

@@ -103,6 +103,19 @@ def test_an_organisations_limit_counts_all_its_people_and_takes_nothing_from_the
     limits.post(key, fresh)
 
 
+def test_who_asks_beforehand_is_told_the_same_and_uses_up_nothing(clock: Clock, key: str) -> None:
+    for person in range(1, 41):
+        for _ in range(DEFAULT.posts_per_person * 3):
+            told = [limits.reached(key, person) for _ in range(3)][-1]
+            if told is None:
+                limits.post(key, person)
+                continue
+            with pytest.raises(LimitReached) as reached:
+                limits.post(key, person)
+            assert (told.sentence, told.retry_after) == (reached.value.sentence, reached.value.retry_after)
+        clock.now += 0.01
+
+
 def test_only_an_organisation_that_says_all_it_may_gathers_what_it_says(clock: Clock, key: str) -> None:
     limits.post(key, 1)
     assert limits.rest(key) == 0

@@ -248,6 +248,24 @@ async def test_who_floods_is_told_first_and_then_sent_away_while_others_go_on(se
         assert (await alice.posts("undisturbed"))["on"] == "ack"
 
 
+async def test_who_posts_too_fast_is_told_so_for_each_post_by_its_id(server: Running, acme: Org) -> None:
+    bob = acme.add("bob")
+    async with opened(server, acme, by=acme.owner) as alice, opened(server, acme, by=bob) as hasty:
+        await alice.asks("hello")
+        for number in range(39):
+            await hasty.says({"do": "post", "id": number, "room": "general", "client_id": str(number), "message": "!"})
+        answers = [await hasty.hears(id=number) for number in range(39)]
+        refused = [answer for answer in answers if answer["on"] == "error"]
+        assert {(each["code"], each["detail"]) for each in refused} == {
+            ("rate_limited", "You are posting faster than your organisation's plan allows.")
+        }
+        assert all(0 < each["retry_after"] < 1 for each in refused)
+        stored = [answer["seq"] for answer in answers if answer["on"] == "ack"]
+        assert stored == list(range(1, len(stored) + 1))
+        assert 20 <= len(stored) < 39
+        assert (await alice.posts("undisturbed"))["on"] == "ack"
+
+
 async def test_nobody_gets_in_without_credentials_or_from_elsewhere(server: Running, acme: Org, globex: Org) -> None:
     for path in ("/ws/", "/ws/chat/general/", "/ws/notification/"):
         assert await refused(server, acme, path) == 401
