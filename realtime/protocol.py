@@ -6,9 +6,11 @@ Standard library only, so that tests, benchmarks and clients of others can use i
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from realtime.fields import ADDRESS, Data, Flag, Numbers, Positions, Text, Whole
@@ -456,15 +458,24 @@ def parse_object(text: str) -> dict[str, Any]:
 
 def read(kind: type[T], frame: dict[str, Any], id: Id = None) -> T:
     values = {}
-    for each, (what, optional) in field_kinds(kind).items():
-        value = frame.get(each.name)
-        if value is None and (optional or each.default is not MISSING or each.default_factory is not MISSING):
+    for name, reads, may_be_missing in _readers(kind):  # type: ignore[arg-type]  # every type can be hashed
+        value = frame.get(name)
+        if value is None and may_be_missing:
             continue
         try:
-            values[each.name] = what.read(value)
+            values[name] = reads(value)
         except ValueError as error:
-            _refuse(id, "bad_command", f"{each.name}: {error}.")
+            _refuse(id, "bad_command", f"{name}: {error}.")
     return kind(**values)
+
+
+@cache
+def _readers(kind: type[Any]) -> list[tuple[str, Callable[[Any], Any], bool]]:
+    """Of each field its name, what reads it, and whether it may be missing."""
+    return [
+        (each.name, what.read, optional or each.default is not MISSING or each.default_factory is not MISSING)
+        for each, (what, optional) in field_kinds(kind).items()
+    ]
 
 
 def check_text(text: str, most: int) -> str:
