@@ -18,8 +18,8 @@ SMALL_ONES = sized(200, 2000)
 LARGE_ONES = sized(500, 3000)
 LARGE = "世" * 16_000  # 48 KB on the wire, the most that may be said at once
 GROWTH = 16  # MB that the server may grow by while somebody does not read; what it has for them is more
-SIGNALS = 4_000  # of 2 KB each: more than that, too
 FILLING = 200  # large ones, more than the kernel's buffers take
+SIGNALS = 4_000  # of 2 KB each, as many bytes as that
 
 
 def impatient(folder: Path, database: str, patience: float, **more: str) -> Altered:

@@ -2,6 +2,8 @@
 of open files, hears nothing of what was theirs."""
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,16 +26,16 @@ async def test_who_takes_the_place_of_somebody_gone_hears_nothing_of_theirs(
         async with Entrance(server) as entrance:
             speaker, stranger = await entering(entrance, acme), await entering(entrance, globex)
             talk = asyncio.create_task(talking(speaker))
-            files = set[int]()
+            taken = set[int]()  # places of acme's that globex had after it
             for _ in range(ROUNDS):
                 ours = await asyncio.gather(*(entering(entrance, acme) for _ in range(SEATS)))
                 for socket in ours:
                     await socket.hears(lambda socket=socket: bool(said(socket)))  # type: ignore[misc]
-                held = open_files(server)
+                held = places(server)
                 for socket in ours:
                     socket.cut()
                 theirs = await asyncio.gather(*(entering(entrance, globex) for _ in range(SEATS)))
-                files |= held & open_files(server)
+                taken |= {place for place, socket in places(server).items() if held.get(place, socket) != socket}
                 assert (await stranger.asks("signal", room="general", data={"of": "globex"}))["on"] == "ack"
                 for socket in theirs:
                     await socket.hears(lambda socket=socket: bool(said(socket)))  # type: ignore[misc]
@@ -42,6 +44,7 @@ async def test_who_takes_the_place_of_somebody_gone_hears_nothing_of_theirs(
             assert not talk.done(), "acme talked all the time"
             talk.cancel()
             assert said(stranger) == ["globex"] * ROUNDS
+            assert len(taken) >= SEATS
             assert "Traceback" not in server.said
 
 
@@ -60,5 +63,10 @@ def said(socket: Lean) -> list[str]:
     return [frame["data"]["of"] for frame in socket.others if frame["on"] == "signal"]
 
 
-def open_files(server: Altered) -> set[int]:
-    return {int(each.name) for each in Path(f"/proc/{server.process.pid}/fd").iterdir()}
+def places(server: Altered) -> dict[int, str]:
+    """The numbers of its open files, and what each of them is just now: the kernel names every socket anew."""
+    found = {}
+    for each in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found[int(each.name)] = os.readlink(each)
+    return found

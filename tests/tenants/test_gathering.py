@@ -24,7 +24,7 @@ async def test_what_an_organisation_asks_while_it_rests_goes_together_in_its_ord
 
     def rest(space: Space) -> float:
         resting.set()
-        return 0.2 if space.key == acme.space.key else 0.0
+        return 3.0 if space.key == acme.space.key else 0.0
 
     gathering = Gathering[str, str](asked, rest)
     answers = [gathering.ask(acme.space, "a")]
