@@ -56,6 +56,11 @@ class Watched:
         context.on("weberror", lambda problem: self.troubles.append(f"uncaught: {problem.error}"))
         return Person(context, home)
 
+    def show(self) -> None:
+        """Prints what each page shows now; pytest tells it of a test that failed."""
+        for page in (page for context in self._contexts for page in context.pages):
+            print(page.url, page.evaluate("document.body.innerText"), sep="\n", end="\n\n")
+
     def close(self) -> None:
         for context in self._contexts:
             context.close()
@@ -63,9 +68,11 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
+def watched(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Watched]:
     watched = Watched(browser)
     yield watched
+    if request.session.testsfailed:
+        watched.show()
     watched.close()
 
 
