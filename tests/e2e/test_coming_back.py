@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Route, WebSocketRoute, expect
 
 from tenants import organizations
 from tests.e2e.conftest import Open, Space, aside, make_space
@@ -83,6 +83,37 @@ def test_who_signs_out_elsewhere_is_led_to_the_door_not_told_to_be_offline(opens
     carol.page.get_by_role("button", name="Sign in", exact=True).click()
     carol.page.wait_for_url("**/chat/general/")
     expect(carol.composer).to_have_value("half a thought")
+
+
+def test_who_signs_out_is_told_so_even_if_the_line_hears_of_it_first(opens: Open, server: Any) -> None:
+    """The page's own line is closed as soon as the session has ended, which may be before the answer has come."""
+    slug = aside(make_space).space.slug
+    alice = opens(f"http://{server.host(slug)}")
+    alice.signs_in(f"alice@{slug}.example")
+    alice.page.wait_for_url(f"{alice.home}/")
+
+    states = list[str]()
+    alice.page.expose_function("noted", lambda state: states.append(state))
+    note = "import('chat/socket').then(({ socket }) => socket.addEventListener('state', () => noted(socket.state)))"
+
+    def answers_late(route: Route) -> None:
+        asked = route.request
+        with server.client(slug) as client:
+            answer = client.post("/accounts/logout/", content=asked.post_data, headers=asked.all_headers())
+        while "signed-out" not in states:
+            alice.page.wait_for_timeout(10)
+        cookies = "\n".join(answer.headers.get_list("set-cookie"))
+        location = answer.headers["location"]
+        route.fulfill(status=answer.status_code, headers={"location": location, "set-cookie": cookies})
+
+    alice.goes_to("/accounts/logout/")
+    alice.is_online()
+    alice.page.evaluate(note)
+    alice.page.route("**/accounts/logout/", answers_late)
+    alice.page.locator("main").get_by_role("button", name="Sign out").click()
+
+    expect(alice.page.get_by_text("You have signed out.")).to_be_visible()
+    expect(alice.page).to_have_url(f"{alice.home}/accounts/login/")
 
 
 def test_a_suspended_space_says_so_on_pages_that_are_open(opens: Open, server: Any) -> None:
