@@ -7,14 +7,16 @@ and what comes meanwhile goes with the next write; a quiet group waits for nothi
 
 import asyncio
 import logging
-import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
 from time import perf_counter
 from typing import Protocol
 
 from realtime.frames import Batch, Frame
+from realtime.ring import LONGEST
+from realtime.sends import Sender, best
 from tenants.schema import is_asked
 
 # After a writing of `t` seconds a group rests for PACE * t, at most REST seconds.
@@ -127,14 +129,13 @@ class Outlet:
             at_once = max(1, SLICE // cost)
             crowd: _Crowd | None = None
             if only is None and batch.first is None:
-                crowd = self._crowd = self._crowd or _Crowd(self._live)
+                crowd = self._crowd = self._crowd or _Crowd(self._live, self._fan_out.sender)
                 listeners = crowd.listeners
             else:
                 listeners = [each for each in self._live if only is None or each.user_id in only]
             for start in range(0, len(listeners), at_once):
                 some = range(start, min(start + at_once, len(listeners)))
-                # A write past the transport lets go of the interpreter, and database threads would take it each time.
-                if crowd and crowd is self._crowd and some.stop <= len(crowd.descriptors) and not is_asked():
+                if crowd and crowd is self._crowd and crowd.takes(some, batch.wire):
                     crowd.write(some, batch.wire)  # nobody has come or gone: nobody is looked at
                 else:
                     self._write_to(listeners[some.start : some.stop], batch)
@@ -162,21 +163,22 @@ class Outlet:
 class _Crowd:
     """All who hear a stream, those first to whose sockets nothing stands in the way."""
 
-    def __init__(self, live: Iterable[Listener]) -> None:
+    def __init__(self, live: Iterable[Listener], sender: Sender) -> None:
         self.listeners = sorted(live, key=lambda each: each.descriptor < 0)
-        self.descriptors = array("i", (each.descriptor for each in self.listeners if each.descriptor >= 0))
+        descriptors = array("i", (each.descriptor for each in self.listeners if each.descriptor >= 0))
+        self._sender, self._orders, self._ready = sender, sender.orders(descriptors), len(descriptors)
+
+    def takes(self, some: range, wire: bytes) -> bool:
+        """Can they be written to past the transports? Not while database threads would take the interpreter each time
+        that a write lets go of it."""
+        is_free = self._sender.holds_interpreter or not is_asked()
+        return some.stop <= self._ready and is_free and len(wire) <= LONGEST
 
     def write(self, some: range, wire: bytes) -> None:
-        """Past the transports, whose objects are many and far between in memory: 0.8 of 6.3 us for each of a thousand.
-        What a socket does not take goes to its transport, whose matter its errors are, too."""
-        length = len(wire)
-        for place, descriptor in zip(some, self.descriptors[some.start : some.stop], strict=True):
-            try:
-                sent = os.write(descriptor, wire)
-            except OSError:
-                sent = 0
-            if sent < length and (write := self.listeners[place].write) is not None:
-                write(wire[sent:])
+        """What a socket does not take goes to its transport, whose matter its errors are, too."""
+        for place, taken in self._sender.send(self._orders, some, wire):
+            if (write := self.listeners[place].write) is not None:
+                write(wire[taken:])
 
 
 def _batches(pending: list[tuple[Frame, Audience]]) -> Iterator[tuple[Batch, Audience]]:
@@ -201,6 +203,11 @@ class FanOut:
         self._turns: dict[str, _Turn] = {}
         self._order: deque[str] = deque()
         self._runs = False
+
+    @cached_property
+    def sender(self) -> Sender:
+        """Made by the thread that writes, when there is something to write."""
+        return best()
 
     def due(self, outlet: Outlet, at: float) -> None:
         """This outlet has something to write, not before `at` (of perf_counter)."""

@@ -237,6 +237,7 @@ LIMITS = env.choice("CONCLAVE_LIMITS", ("normal", "unlimited"), "normal")
 if PRODUCTION and LIMITS == "unlimited":
     env.refuse("CONCLAVE_LIMITS=unlimited is for benchmarks on one machine; unset it in production.")
 POOL_SIZE = env.number("CONCLAVE_POOL_SIZE", 5, most=1000)
+IO_URING = env.choice("CONCLAVE_IO_URING", ("auto", "off"), "auto") == "auto"
 PG_DUMP = env.text("CONCLAVE_PG_DUMP", "pg_dump")  # drawn from once per release: `conclave upgrade`
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 

@@ -79,13 +79,14 @@ async def test_who_stops_reading_harms_nobody_and_has_everything_when_they_read_
             await has_all(slow, general=SMALL_ONES + 1)
 
 
+@pytest.mark.parametrize("io_uring", ["auto", "off"])
 @pytest.mark.timeout(180)
 async def test_signals_to_who_stops_reading_are_lost_to_them_alone_and_none_in_part(
-    database: str, tmp_path: Path, acme: Org, bob: Member
+    database: str, tmp_path: Path, acme: Org, bob: Member, io_uring: str
 ) -> None:
     """A crowd's signals are written past its transports: no word may get into the middle of another that waits there.
     What comes is read as frames of JSON, and `from` tells who."""
-    with impatient(tmp_path, database, 600) as server:
+    with impatient(tmp_path, database, 600, CONCLAVE_IO_URING=io_uring) as server:
         async with Entrance(server) as entrance:
             others = [await hearing(entrance, acme, acme.owner, "general") for _ in range(3)]
             slow = await hearing(entrance, acme, bob, "general", small=True)

@@ -17,11 +17,12 @@ ROUNDS = sized(15, 100)
 SEATS = 20
 
 
+@pytest.mark.parametrize("io_uring", ["auto", "off"])
 @pytest.mark.timeout(sized(180, 900))
 async def test_who_takes_the_place_of_somebody_gone_hears_nothing_of_theirs(
-    database: str, tmp_path: Path, acme: Org, globex: Org
+    database: str, tmp_path: Path, acme: Org, globex: Org, io_uring: str
 ) -> None:
-    more = {"DATABASE_URL": database, "CONCLAVE_LIMITS": "unlimited", "PATIENCE": "600"}
+    more = {"DATABASE_URL": database, "CONCLAVE_LIMITS": "unlimited", "PATIENCE": "600", "CONCLAVE_IO_URING": io_uring}
     with Altered("tests.chaos.impatient", tmp_path, **more) as server:
         async with Entrance(server) as entrance:
             speaker, stranger = await entering(entrance, acme), await entering(entrance, globex)

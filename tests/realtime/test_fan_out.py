@@ -12,6 +12,7 @@ import pytest
 from realtime import fan_out
 from realtime.fan_out import FanOut, Outlet
 from realtime.frames import Batch, Frame
+from realtime.sends import Sender
 from tenants.schema import in_public, is_asked
 from tests.realtime.ears import Ear, until
 
@@ -219,6 +220,10 @@ def plugged() -> Iterator[Callable[[], Plugged]]:
 class ByHand(FanOut):
     """Written when the test says so: nobody leaves between the two of a pair."""
 
+    def __init__(self, sender: Sender) -> None:
+        super().__init__()
+        self.sender = sender
+
     def due(self, outlet: Outlet, at: float) -> None:
         pass
 
@@ -226,11 +231,11 @@ class ByHand(FanOut):
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("shortest", [True, False])
 def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(
-    together: bool, shortest: bool, plugged: Callable[[], Plugged]
+    together: bool, shortest: bool, plugged: Callable[[], Plugged], sender: Sender
 ) -> None:
     """On the short ways and on the long one, whether somebody has a part already, is meant, or leaves and comes back;
     in one group, and in two: where all have a socket to write to, nobody is looked at."""
-    outlets = [Outlet("acme", ByHand()) for _ in range(1 if together else 2)]
+    outlets = [Outlet("acme", ByHand(sender)) for _ in range(1 if together else 2)]
     pairs = [((outlets[0], plugged() if shortest else Wired(True)), (outlets[-1], Wired(False))) for _ in range(200)]
     chance, number = Random(8), 0
     for person, pair in enumerate(pairs):
@@ -255,8 +260,10 @@ def test_who_takes_frames_as_they_are_is_told_the_same_as_who_does_not(
     assert len({long.taken for _, (_, long) in pairs}) > 50, "each has a story of its own"
 
 
-def test_what_a_socket_does_not_take_waits_with_its_owner_and_is_not_overtaken(plugged: Callable[[], Plugged]) -> None:
-    outlet, ears = Outlet("acme", ByHand()), [plugged() for _ in range(4)]
+def test_what_a_socket_does_not_take_waits_with_its_owner_and_is_not_overtaken(
+    plugged: Callable[[], Plugged], sender: Sender
+) -> None:
+    outlet, ears = Outlet("acme", ByHand(sender)), [plugged() for _ in range(4)]
     slow = ears[2]
     slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     slow.clogged = outlet.look_again
@@ -274,8 +281,10 @@ def test_what_a_socket_does_not_take_waits_with_its_owner_and_is_not_overtaken(p
     assert all(ear.reads() == b"".join(frame.wire for frame in said) for ear in ears)
 
 
-def test_a_socket_that_is_lost_is_its_transports_matter_and_nobody_elses(plugged: Callable[[], Plugged]) -> None:
-    outlet, (one, lost, other) = Outlet("acme", ByHand()), (plugged(), plugged(), plugged())
+def test_a_socket_that_is_lost_is_its_transports_matter_and_nobody_elses(
+    plugged: Callable[[], Plugged], sender: Sender
+) -> None:
+    outlet, (one, lost, other) = Outlet("acme", ByHand(sender)), (plugged(), plugged(), plugged())
     for ear in (one, lost, other):
         outlet.enter(ear, 0)
     left = list[bytes]()
