@@ -83,7 +83,8 @@ def serve_on(loop: asyncio.AbstractEventLoop) -> None:
 
 
 _loop: asyncio.AbstractEventLoop | None = None
-_pending: set[asyncio.Future[None]] = set()  # touched on the layer's loop only
+_pending: dict[asyncio.Future[None], int] = {}  # and of how many events each is; touched on the layer's loop only
+_under_way = 0  # events, of all of them
 _lost = 0
 
 
@@ -96,12 +97,12 @@ def _start(envelope: Envelope) -> None:
 def _send(envelope: Envelope) -> None:
     """Hand it to the layer, and see to it that it takes it in time. On the layer's loop."""
     global _lost
-    if len(_pending) >= MOST_PENDING:
+    if _under_way >= MOST_PENDING:
         _lost += 1
         if _lost.bit_count() == 1:  # said at 1, 2, 4, 8 … not ten thousand times
             log.warning("the channel layer is too slow: %d events left to repair", _lost)
-    elif fans_out():
-        _watch(wire().publish(envelope["to"], _short(envelope)))
+    elif "fan-out" in (layer := wire()).extensions:
+        _watch(layer.publish(envelope["to"], _short(envelope, layer.inline_bytes)))
     else:
         _watch(asyncio.get_running_loop().create_task(_group_send(envelope), name="event"))
 
@@ -111,9 +112,8 @@ async def _group_send(envelope: Envelope) -> None:
         await wire().group_send(envelope["to"], envelope)
 
 
-def _short(envelope: Envelope) -> Envelope:
+def _short(envelope: Envelope, most: int | None) -> Envelope:
     """Where a long event would take a detour, what is stored is only pointed at."""
-    most = wire().inline_bytes
     if most is None or not envelope["number"]:
         return envelope
     audience = PER_PERSON * len(envelope.get("only") or ())
@@ -123,14 +123,20 @@ def _short(envelope: Envelope) -> Envelope:
 
 
 def _watch(sending: asyncio.Future[None]) -> None:
-    _pending.add(sending)
-    sending.add_done_callback(_settle)
+    """Events that go to the broker together are one future of the layer's."""
+    global _under_way
+    _under_way += 1
+    known = _pending.get(sending, 0)
+    _pending[sending] = known + 1
+    if not known:
+        sending.add_done_callback(_settle)
 
 
 def _settle(sent: asyncio.Future[None]) -> None:
-    _pending.discard(sent)
+    global _under_way
+    _under_way -= _pending.pop(sent)
     if not sent.cancelled() and (error := sent.exception()):
-        log.warning("the channel layer did not take an event, repair will tell it: %r", error)
+        log.warning("the channel layer did not take what was to be told, repair will tell it: %r", error)
 
 
 @cache

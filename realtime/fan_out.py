@@ -264,6 +264,8 @@ class FanOut:
 class _Turn:
     """What is left of one organisation's turn, and what it has to write."""
 
+    __slots__ = ("credit", "outlets")
+
     def __init__(self) -> None:
         self.credit = 0
         self.outlets: deque[Outlet] = deque()

@@ -8,6 +8,7 @@ of its own. Names are ASCII and at most 75 characters: channels allows 99, chann
 import re
 from base64 import b32encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 _KEY = re.compile(r"[a-z2-7]{10}", re.ASCII)
@@ -37,6 +38,7 @@ def person(key: str, user_id: int) -> Group:
     return _group(key, "p", str(user_id))
 
 
+@lru_cache(10_000)  # asked for with every signal
 def _group(key: str, kind: str, part: str) -> Group:
     if not _KEY.fullmatch(key):
         raise ValueError(f"{key!r} is not the key of an organisation")

@@ -9,6 +9,7 @@ import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from time import monotonic
 
 from realtime import events, groups, lag
 from realtime.events import Envelope
@@ -174,7 +175,7 @@ class Hub:
             everything = self._audit_all.is_set()
             self._audit_all.clear()
             try:
-                await self._audit_once(asyncio.get_running_loop().time(), everything)
+                await self._audit_once(monotonic(), everything)
             except Exception as error:  # the database is away: what was missed is found when it is back
                 log.warning("the audit could not be made: %r", error)
                 if everything:

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs
@@ -315,24 +314,31 @@ class Socket(_Straight, AsyncConsumer, ABC):
         return values[-1] if values else None
 
 
-@contextmanager
-def answering(id: Id) -> Iterator[None]:
+class answering:  # noqa: N801  # used like a function; one that is written with `yield` takes four times as long
     """Whatever is refused inside is refused as the answer to the command `id`; a Problem, as sockets say it. A
     connection to the database that was lost on the way leaves open whether it has happened."""
-    try:
-        yield
-    except Refused as refused:
-        refused.id = id
-        raise
-    except Problem as problem:
-        code = problem.code if problem.code in REFUSALS else "forbidden"
-        told = Refused(code, problem.detail, problem.retry_after)
-        told.id = id
-        raise told from problem
-    except (OperationalError, InterfaceError) as error:
-        unknown = Refused("unknown", retry_after=1.0)
-        unknown.id = id
-        raise unknown from error
+
+    __slots__ = ("_id",)
+
+    def __init__(self, id: Id) -> None:
+        self._id = id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        match error:
+            case Refused():
+                error.id = self._id
+            case Problem():
+                code = error.code if error.code in REFUSALS else "forbidden"
+                self._refuse(Refused(code, error.detail, error.retry_after), error)
+            case OperationalError() | InterfaceError():
+                self._refuse(Refused("unknown", retry_after=1.0), error)
+
+    def _refuse(self, told: Refused, error: BaseException) -> None:
+        told.id = self._id
+        raise told from error
 
 
 def number_of(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from realtime.fan_out import Audience, FanOut, Listener, Outlet
 from realtime.frames import EPHEMERAL, Batch, Frame
@@ -43,7 +44,7 @@ class Stream:
         self._known = 0  # the highest number that anybody has told of
         self._outlet = Outlet(group.key, fan_out)
         self._joining: dict[Listener, list[Frame] | None] = {}  # and what is kept for each; None: more than is kept
-        self.last_traffic = 0.0
+        self.last_traffic = 0.0  # of monotonic()
         self._waiting: dict[int, Told] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._repair: asyncio.Task[None] | None = None
@@ -111,7 +112,7 @@ class Stream:
     def tell(self, number: int, text: str | None, only: Audience = None) -> None:
         """One event from the layer. 0: ephemeral, told to whoever is live (and among `only`), and forgotten. Without a
         text it was too long to travel, and is read from the database."""
-        self.last_traffic = asyncio.get_running_loop().time()
+        self.last_traffic = monotonic()
         only = None if only is None else frozenset(only)  # asked for each listener
         if not control.fresh():
             return  # rights may have ended unseen; what is numbered is repaired when control can be read again

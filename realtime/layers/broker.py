@@ -34,7 +34,8 @@ class Broker(ABC):
     @abstractmethod
     def publish(self, to: Address, body: bytes, *, at_once: bool = True) -> asyncio.Future[None]:
         """Sends it after all that this loop has published before, without waiting. The future is done when the broker
-        has it, or holds what kept it from that. Unless it is to go `at_once`, it may rest first (layers/pacing.py)."""
+        has it, or holds what kept it from that. Unless it is to go `at_once`, it may rest first (layers/pacing.py), and
+        then shares the future with what has gone with it: nobody may cancel that."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -114,7 +114,7 @@ class FanOutChannelLayer(BaseChannelLayer, ABC):
     def publish(self, group: str, message: Message) -> asyncio.Future[None]:
         """group_send without waiting, after all that was published before. The future is done when the broker has the
         event, or holds what kept it from that: whoever lets go of it must have looked. Where much is published, other
-        processes hear it up to ten milliseconds later, with what comes meanwhile."""
+        processes hear it up to ten milliseconds later, with what comes meanwhile; then one future is that of all."""
         return self._publish(group, message, at_once=False)
 
     def _publish(self, group: str, message: Message, *, at_once: bool) -> asyncio.Future[None]:

@@ -140,6 +140,10 @@ class Mailboxes:
             except Exception:
                 logger.exception("Whoever is attached to %s has failed.", group)
 
+    def wants_echoes(self, kind: str) -> bool:
+        """May anybody here want what was published here, in a group or to a channel? Asked before it is taken apart."""
+        return kind != Kind.GROUP or bool(self._members)
+
     def wanted(self, to: Address, *, is_echo: bool) -> bool:
         """An echo is what was published here: it has been handed to whoever is attached."""
         if to.kind is Kind.GROUP:

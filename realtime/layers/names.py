@@ -5,6 +5,7 @@ accepted here means the same bytes to every broker.
 """
 
 import re
+from functools import lru_cache
 
 LONGEST = 99
 
@@ -12,10 +13,12 @@ _GROUP = re.compile(r"[a-z\d\-_.]+", re.ASCII | re.IGNORECASE)
 _CHANNEL = re.compile(r"[a-z\d\-_.]+(![\w\-.]*)?", re.ASCII | re.IGNORECASE)
 
 
+@lru_cache(10_000)
 def require_group(name: str) -> None:
     _require("group", _GROUP, name)
 
 
+@lru_cache(10_000)
 def require_channel(name: str) -> None:
     _require("channel", _CHANNEL, name)
 

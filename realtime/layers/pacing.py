@@ -24,9 +24,9 @@ class Pace:
 
     def due(self, *, at_once: bool) -> None:
         """Something waits to be sent: in this turn of the loop if `at_once`, else when the rest is over."""
-        loop = asyncio.get_running_loop()
         if self._due is not None and not (at_once and self._is_resting):
             return
+        loop = asyncio.get_running_loop()
         if self._due is not None:
             self._due.cancel()
         self._is_resting = not at_once and loop.time() < self._rests_until

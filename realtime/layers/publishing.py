@@ -45,13 +45,19 @@ class Publisher:
         self._under_way: list[Waiting] = []
         self._pace = Pace(self._send)
         self._hurries = False  # somebody waits for what is queued
+        self._loop: asyncio.AbstractEventLoop
+        self._together: asyncio.Future[None] | None = None  # of what is queued, and does not hurry
 
     def publish(self, to: Address, body: bytes, *, at_once: bool) -> asyncio.Future[None]:
-        """The future is done when the letter is committed, or holds what kept it from being so."""
-        loop = asyncio.get_running_loop()
-        committed: asyncio.Future[None] = loop.create_future()
+        """The future is done when the letter is committed, or holds what kept it from being so. What does not go at
+        once shares one with what goes with it."""
         if self._task is None:  # from the first one on: whatever ends the tasks of a loop ends it, too
-            self._task = loop.create_task(self._tend(), name="conclave layer: publisher")
+            self._loop = asyncio.get_running_loop()
+            self._task = self._loop.create_task(self._tend(), name="conclave layer: publisher")
+        committed = self._together
+        if at_once or committed is None or committed.done():
+            committed = self._loop.create_future()
+            self._together = None if at_once else committed  # what comes later goes after what hurries
         self._queue.append((Letter(self.sender, next(self._numbers), to, body), committed))
         self._hurries |= at_once
         if not self._under_way:
@@ -89,7 +95,7 @@ class Publisher:
             self._send_carefully()
             return
         batch, self._under_way = self._under_way, []
-        _settle(batch)
+        self._settle(batch)
         if self._queue:
             self._pace.due(at_once=self._hurries or len(self._queue) >= LETTERS_AT_ONCE)
 
@@ -125,11 +131,18 @@ class Publisher:
         except Exception as error:  # Whatever it is belongs to those who wait; the next batch may fare better.
             self._fail(batch, error)
         else:
-            _settle(batch)
+            self._settle(batch)
+
+    def _settle(self, batch: list[Waiting]) -> None:
+        """A future that is also of what is still queued is done with that."""
+        still_queued = self._queue[0][1] if self._queue else None
+        for _, committed in batch:
+            if committed is not still_queued and not committed.done():
+                committed.set_result(None)
 
     def _next_batch(self) -> list[Waiting]:
         batch: list[Waiting] = []
-        size = 0
+        size, self._together = 0, None
         while self._queue and len(batch) < LETTERS_AT_ONCE and size < BYTES_AT_ONCE:
             batch.append(self._queue.popleft())
             size += len(batch[-1][0].body)
@@ -181,9 +194,3 @@ class Publisher:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-def _settle(batch: list[Waiting]) -> None:
-    for _, committed in batch:
-        if not committed.done():
-            committed.set_result(None)

@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 from collections import Counter, deque
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from realtime.layers.broker import Broker
@@ -73,7 +73,8 @@ class RedisBroker(Broker):
     def publish(self, to: Address, body: bytes, *, at_once: bool = True) -> asyncio.Future[None]:
         name, letter = self._name(to), b"%b %b%b %b" % (self._sender, to.kind.encode(), to.name.encode(), body)
         if self._connection is not None:
-            return self._connection.command("PUBLISH", name, letter, at_once=at_once)
+            send = self._connection.command if at_once else self._connection.command_later
+            return send("PUBLISH", name, letter)
         self._start()
         published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if len(self._waiting) < MOST_WAITING:
@@ -88,9 +89,7 @@ class RedisBroker(Broker):
             await asyncio.wait([self._task])
 
     def _name(self, to: Address) -> bytes:
-        """What stands between the first two dots is the hash tag: all that is one organisation's stays on one shard."""
-        tag = _TAG.match(to.name)
-        return f"{self._prefix}:{{{tag[1] if tag else ''}}}:{to.topic}".encode()
+        return _name(self._prefix, to)
 
     def _start(self) -> None:
         if self._task is None or self._task.done():
@@ -147,6 +146,8 @@ class RedisBroker(Broker):
             return
         try:
             sender, name, body = pushed[2].split(b" ", 2)
+            if sender == self._sender and not self.mailboxes.wants_echoes(name[:1].decode()):
+                return  # most of what comes where one process serves alone
             to = Address(Kind(name[:1].decode()), name[1:].decode())
         except ValueError:
             logger.warning("The channel layer ignores what is not its own: %.80r", pushed[2])
@@ -154,6 +155,13 @@ class RedisBroker(Broker):
         is_echo = sender == self._sender
         if self.mailboxes.wanted(to, is_echo=is_echo):
             self.mailboxes.deliver(to, body, is_echo=is_echo)
+
+
+@lru_cache(10_000)
+def _name(prefix: str, to: Address) -> bytes:
+    """What stands between the first two dots is the hash tag: all that is one organisation's stays on one shard."""
+    tag = _TAG.match(to.name)
+    return f"{prefix}:{{{tag[1] if tag else ''}}}:{to.topic}".encode()
 
 
 _TAG = re.compile(r"[^.]*\.([^.!]+)", re.ASCII)

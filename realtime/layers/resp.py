@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
 import hiredis
@@ -33,8 +33,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []  # one write for all
         self._pace = Pace(self._write_out)
+        self._together: Reply | None = None
         self._arrived = False
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
     async def to(cls, url: str, pushed: Callable[[list[Any]], None]) -> Self:
@@ -55,10 +57,19 @@ class Connection(asyncio.Protocol):
                 raise
         return connection
 
-    def command(self, *parts: str | bytes, at_once: bool = True) -> Reply:
-        """Sends it, with all else of this turn of the loop; unless it is to go `at_once`, it may rest first. The reply,
-        or a ConnectionError, comes to the future."""
-        reply: Reply = asyncio.get_running_loop().create_future()
+    def command(self, *parts: str | bytes) -> Reply:
+        """Sends it, with all else of this turn of the loop. The reply, or a ConnectionError, comes to the future."""
+        self._together = None  # what comes later goes after it
+        return self._ask(self._loop.create_future(), parts, at_once=True)
+
+    def command_later(self, *parts: str | bytes) -> Reply:
+        """Sends it when the rest is over (layers/pacing.py). The future is that of all that goes with it: the last
+        reply comes to it, or a ConnectionError."""
+        if self._together is None or self._together.done():
+            self._together = self._loop.create_future()
+        return self._ask(self._together, parts, at_once=False)
+
+    def _ask(self, reply: Reply, parts: Sequence[str | bytes], *, at_once: bool) -> Reply:
         if self._transport is None or self.lost.done():
             reply.set_exception(ConnectionError("The connection to Redis is lost."))
         elif self._transport.get_write_buffer_size() > MOST_UNSENT:
@@ -90,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._pace.due(at_once=at_once)
 
     def _write_out(self) -> None:
-        outgoing, self._outgoing = self._outgoing, []
+        outgoing, self._outgoing, self._together = self._outgoing, [], None
         if self._transport is not None and not self.lost.done():
             self._transport.write(b"".join(outgoing))
 
@@ -111,7 +122,8 @@ class Connection(asyncio.Protocol):
                 self.close()
                 return
             reply = self._replies.popleft()
-            if not reply.done():  # else whoever asked has gone
+            is_last = not self._replies or self._replies[0] is not reply
+            if is_last and not reply.done():  # else whoever asked has gone
                 reply.set_result(found)
 
     def connection_lost(self, error: Exception | None) -> None:

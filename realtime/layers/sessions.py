@@ -15,12 +15,16 @@ BROKEN = (psycopg.Error, OSError, TimeoutError)
 
 
 async def connect(dsn: str) -> Session:
-    return await AsyncConnection.connect(
-        dsn,
-        autocommit=True,
-        connect_timeout=int(PATIENCE),
-        application_name="conclave layer",
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-    )
+    try:
+        return await AsyncConnection.connect(
+            dsn,
+            autocommit=True,
+            connect_timeout=int(PATIENCE),
+            application_name="conclave layer",
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+    except BaseException as error:
+        # Who is cancelled half-way holds a connection in the frames below, open as long as anybody keeps the error.
+        raise error.with_traceback(None) from None

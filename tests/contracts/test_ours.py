@@ -205,6 +205,27 @@ async def test_what_nobody_waits_for_may_rest_and_is_overtaken_by_nothing(
 
 
 @pytest.mark.asyncio
+async def test_what_is_told_to_be_with_the_broker_is_with_it(
+    layer: FanOutChannelLayer, new: Callable[[], FanOutChannelLayer]
+) -> None:
+    """More than go at once, and many of them share a future: it is done when the last of them is there."""
+    other, there = new(), list[int]()
+    await layer.group_send("general", {"number": -1})
+    await other.attach("general", lambda event: there.append(event["number"]))
+
+    published = [layer.publish("general", {"number": number, "text": "x" * 500}) for number in range(3_000)]
+    assert len(set(published)) < 100
+    await published[0]
+    done = [number for number, each in enumerate(published) if each.done()]
+    await other.attach("afterwards", lambda event: None)  # returns when all that was there before has come
+    assert set(done) <= set(there)
+
+    await asyncio.gather(*published)
+    await seen(lambda: there == list(range(3_000)))
+    await other.close()
+
+
+@pytest.mark.asyncio
 async def test_who_is_attached_hears_what_is_sent_from_then_on_until_they_are_not(
     layer: FanOutChannelLayer, new: Callable[[], FanOutChannelLayer]
 ) -> None:

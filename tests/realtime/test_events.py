@@ -126,7 +126,7 @@ async def test_a_layer_that_fails_or_hangs_does_not_hurt_the_verb(
 ) -> None:
     monkeypatch.setattr(events, "_loop", asyncio.get_running_loop())
     monkeypatch.setattr(events, "PATIENCE", 0.05)
-    monkeypatch.setattr(events, "_pending", set())
+    monkeypatch.setattr(events, "_pending", {})
     with override_settings(CHANNEL_LAYERS=MEMORY | {"wire": {"BACKEND": f"{__name__}.{layer.__name__}"}}):
         posted = await in_tenant(
             acme.space, messages.post, acme.owner.actor, Post(room="general", client_id="1", message="stored")
@@ -143,7 +143,9 @@ async def test_a_layer_that_hangs_does_not_fill_the_memory(
     acme: Org, group: Group, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(events, "_loop", asyncio.get_running_loop())
-    monkeypatch.setattr(events, "_pending", pending := set())
+    pending: dict[asyncio.Future[None], int] = {}
+    monkeypatch.setattr(events, "_pending", pending)
+    monkeypatch.setattr(events, "_under_way", 0)
     monkeypatch.setattr(events, "MOST_PENDING", 5)
     monkeypatch.setattr(events, "_lost", 0)
     with override_settings(CHANNEL_LAYERS=MEMORY | {"wire": {"BACKEND": f"{__name__}.Hanging"}}):
@@ -179,9 +181,11 @@ def test_a_process_that_serves_nobody_tells_too_and_waits_for_it_at_its_end(
 
 def test_a_command_ends_though_the_layer_hangs(acme: Org, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "_loop", None)
-    monkeypatch.setattr(events, "_pending", pending := set())
+    pending: dict[asyncio.Future[None], int] = {}
+    monkeypatch.setattr(events, "_pending", pending)
+    monkeypatch.setattr(events, "_under_way", 0)
     with override_settings(CHANNEL_LAYERS=MEMORY | {"wire": {"BACKEND": f"{__name__}.Hanging"}}):
         acme.inside(told, 1, group)
         events.flush(0.05)
     assert len(pending) == 1
-    pending.pop().cancel()
+    pending.popitem()[0].cancel()
