@@ -28,7 +28,7 @@ QUANTUM, WRITE = 256 * 1024, 1024
 # database, a rest of BREATH seconds: its threads get the interpreter in it, which a busy loop would give them half a
 # millisecond late at each of their steps. A notice to 5,000 takes 75 ms with or without; another organisation's chat
 # had a p99 of 4 times its own alone meanwhile, and has about 1.9 times (conclave bench notices --sockets 5000).
-SLICE, BREATH = 80 * 1024, 0.001
+SLICE, BREATH = 160 * 1024, 0.001
 
 
 class Listener(Protocol):
