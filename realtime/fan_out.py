@@ -126,7 +126,7 @@ class Outlet:
     def _writes(self, pending: list[tuple[Frame, Audience]]) -> Iterator[int]:
         for batch, only in _batches(pending):
             cost = batch.size + WRITE
-            at_once = max(1, SLICE // cost)
+            at_once = -(-SLICE // cost)  # rounded up: one slice is a turn
             crowd: _Crowd | None = None
             if only is None and batch.first is None:
                 crowd = self._crowd = self._crowd or _Crowd(self._live, self._fan_out.sender)
