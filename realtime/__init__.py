@@ -8,6 +8,7 @@ A message, file by file:
     layers/               the plug: Redis or Postgres, one setting
     hub.py, streams.py    once per process: in the order of numbers, what was lost is read again
     fan_out.py            one write to each socket, for all that has piled up
+    sends.py, ring.py     a crowd's signals past its transports, in one call of the kernel
     wires.py              straight to the server's transport, or through ASGI
 
 A notice takes the same road from notices/publishing.py on. protocol.py is the wire; groups.py spells who hears.
