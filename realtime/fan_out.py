@@ -19,8 +19,8 @@ from realtime.ring import LONGEST
 from realtime.sends import Sender, best
 from tenants.schema import is_asked
 
-# After a writing of `t` seconds a group rests for PACE * t, at most REST seconds. With a half instead of three quarters a
-# delivery at 300/s × 1,000 costs 2.2 us instead of 1.96, with the same p99 (conclave bench fanout --scenarios R300).
+# After a writing of `t` seconds a group rests for PACE * t, at most REST seconds. With a half instead of three quarters
+# a delivery at 300/s × 1,000 costs 2.2 us instead of 1.96, with the same p99 (conclave bench fanout --scenarios R300).
 PACE, REST = 0.75, 0.005
 # Deficit round robin: what an organisation may write before it is another's turn, in bytes; a write costs as much as
 # this many bytes on top of its own (a syscall costs what copying some kilobytes does).
