@@ -71,6 +71,8 @@ def test_who_signs_out_elsewhere_is_led_to_the_door_not_told_to_be_offline(opens
     carol.signs_in(space.alice.email)
     carol.page.wait_for_url(f"{carol.home}/")
     carol.enters("general")
+    carol.page.keyboard.press("?")
+    carol.page.get_by_role("dialog").get_by_role("button", name="Close").click()  # a form, but one that leads nowhere
     carol.types("half a thought")
     other = carol.context.new_page()
     other.goto(carol.home)
